@@ -41,10 +41,10 @@ ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daem
 	$(BIN)/dg dev -w workspace.yaml -p $(PORT)
 
 test: $(READY)  ## run the tests, but for the slow ones and the long proofs
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q -rs -m "not slow and not long" tests
+	PLOTSIM_LAW_TIMES=0.25 $(BIN)/python -m pytest -n 2 --dist worksteal -q -rs -m "not slow and not long" tests
 
-check: lint  ## run all else that CI runs: style and types, the slow tests and the long proofs
-	$(BIN)/python -m pytest -n 3 --dist worksteal -q -rs -m "(slow or long) and not endurance" tests  # some of three wait
+check: lint  ## run all else that CI runs: style and types, the slow tests, the long proofs, and random tests whole
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q -rs -m "(slow or long or random) and not endurance" tests  # some of three wait
 
 # About fifteen minutes on two cores: benchmarks/endurance.md.
 endurance: $(READY)  ## run what the long proofs have in a shorter form: larger datasets, more runs at once, more kills
@@ -59,8 +59,12 @@ lint: $(READY)  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## rows per second by stage and table, peak memory
+# About half an hour. OLD="--old /path/to/a/checkout/of/0.5" measures version 0.5 beside it.
+bench: $(READY)  ## rows per second, peak memory, start-up, and what a new day costs
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python -m benchmarks.startup $(OLD)
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.increments $(OLD)
 
 checks: $(READY)  ## what a look at a store costs, and what checks cost a backfill (some twenty minutes)
 	$(BIN)/python -m benchmarks.status
@@ -108,6 +112,8 @@ docs: $(READY)  ## draw the pictures, write the reference of the language, the a
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.datasets
 	$(BIN)/python -m docs.correlations
+	$(BIN)/python -m docs.drafts
+	$(BIN)/python -m docs.importing
 	$(BIN)/python -m tests.page
 
 # One lock for every Python and platform, with the hash of every file. UPGRADE= keeps the versions that still fit.

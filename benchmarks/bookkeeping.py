@@ -74,10 +74,10 @@ def bare(assets: int, partitions: int, unsafe: bool) -> dict[str, float]:
 
     def asset(number: int) -> dg.AssetsDefinition:
         @dg.asset(name=f"asset_{number}", partitions_def=days, backfill_policy=dg.BackfillPolicy.single_run())
-        def made(context):  # type: ignore[no-untyped-def] # an annotation would fix the output's type
+        def compute(context):  # type: ignore[no-untyped-def] # an annotation would fix the output's type
             return dg.MaterializeResult(metadata={"seconds": 0.1}, data_version=dg.DataVersion("1"))
 
-        return made
+        return compute
 
     definitions = dg.Definitions(
         [asset(number) for number in range(assets)],
@@ -133,8 +133,8 @@ def apart(*what: Any, settings: str | None, home: Path, **environment: str) -> d
     }
     command = [sys.executable, __file__, "--measure", json.dumps(what)]
     done = subprocess.run(command, env=whole, cwd=home.parent, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    measurement: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measurement
 
 
 def instances(directory: Path) -> Iterator[tuple[str, int, dict[str, float]]]:
@@ -149,9 +149,9 @@ def instances(directory: Path) -> Iterator[tuple[str, int, dict[str, float]]]:
     ) -> tuple[str, int, dict[str, float]]:
         print(name, file=sys.stderr)
         home = Path(tempfile.mkdtemp(dir=directory)) / "home"
-        found = apart("bare", ASSETS, partitions, unsafe, settings=settings, home=home, **environment)
+        measurement = apart("bare", ASSETS, partitions, unsafe, settings=settings, home=home, **environment)
         shutil.rmtree(home, ignore_errors=True)
-        return name, partitions, found
+        return name, partitions, measurement
 
     yield measured("SQLite as Dagster has it", PLAIN)
     yield measured("… that does not wait for the disk", PLAIN, unsafe=True)
@@ -214,20 +214,20 @@ def answers(place: Path) -> dict[str, tuple[float, float]]:
     command = [program, "-m", "plotsim_pipeline.definitions", "-p", str(port)]
     address = f"http://127.0.0.1:{port}/graphql"
 
-    def asked(query: str) -> Any:
+    def data_of(query: str) -> Any:
         answer = requests.post(address, json={"query": query}, timeout=60).json()
         assert "errors" not in answer, answer
         return answer["data"]
 
     def seconds(query: str) -> float:
-        return timed(lambda: asked(query))["wall"]
+        return timed(lambda: data_of(query))["wall"]
 
     with (place / "log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         while True:
             try:
-                if asked(LOADED)["repositoriesOrError"].get("nodes"):
+                if data_of(LOADED)["repositoriesOrError"].get("nodes"):
                     break
             except requests.RequestException:
                 pass
@@ -252,8 +252,8 @@ def page(directory: Path) -> str:
         "| instance | partitions | ms of CPU | ms |",
         "|---|---:|---:|---:|",
     ]
-    for name, partitions, found in instances(directory):
-        cpu, wall = (found[what] * 1000 / ASSETS / partitions for what in ("cpu", "wall"))
+    for name, partitions, measurement in instances(directory):
+        cpu, wall = (measurement[what] * 1000 / ASSETS / partitions for what in ("cpu", "wall"))
         lines.append(f"| {name} | {partitions:,} | {cpu:.2f} | {wall:.2f} |")
     lines += [
         "",
@@ -265,10 +265,12 @@ def page(directory: Path) -> str:
         "|---|---:|---:|---:|---:|---:|",
     ]
     places = []
-    for length, found, place in backfills(directory):
+    for length, measurement, place in backfills(directory):
         places.append(place)
-        count = f"{found['partitions']:,.0f} | {found['assets']:.0f}"
-        lines.append(f"| {length} | {count} | {found['wall']:.1f} | {found['cpu']:.1f} | {found['rows']:.1f} |")
+        count = f"{measurement['partitions']:,.0f} | {measurement['assets']:.0f}"
+        lines.append(
+            f"| {length} | {count} | {measurement['wall']:.1f} | {measurement['cpu']:.1f} | {measurement['rows']:.1f} |"
+        )
     lines += ["", "## Answers of the webserver", "", "With all partitions of days made.", ""]
     lines += ["| question (GraphQL) | first, ms | then, ms |", "|---|---:|---:|"]
     lines += [f"| {name} | {a * 1000:,.0f} | {b * 1000:,.0f} |" for name, (a, b) in answers(places[0]).items()]

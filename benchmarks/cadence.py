@@ -63,13 +63,13 @@ def main() -> None:
     plan = from_mapping(CONFIG, name="cadence")
     assert plan.stop is not None
     for table in TABLES:
-        told = [table.ljust(14)]
+        cells = [table.ljust(14)]
         for first in (plan.first, plan.stop - 1):
             plan = from_mapping(CONFIG, name="cadence")  # of which nothing is known
             begin = time.perf_counter()
             rows = sum(batch.num_rows for batch in batches(plan, table, first, plan.stop)[1])
-            told.append(f"{rows:>9,} rows in {time.perf_counter() - begin:6.2f} s")
-        print("  ".join(told))
+            cells.append(f"{rows:>9,} rows in {time.perf_counter() - begin:6.2f} s")
+        print("  ".join(cells))
 
 
 if __name__ == "__main__":

@@ -90,13 +90,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--years", type=int, default=10)
     parser.add_argument("--times", type=int, default=3)
-    asked = parser.parse_args()
-    plan = plan_of(asked.years)
+    options = parser.parse_args()
+    plan = plan_of(options.years)
     lines = []
     cases = [("tables", "in batches"), ("tables and report", "in batches"), ("tables", "Dagster's own")]
     for what, log in cases:
         batched, reported = log == "in batches", what != "tables"
-        times = asked.times if batched else 1
+        times = options.times if batched else 1
         measured = [[seconds(plan, checked, batched, reported) for checked in (True, False)] for _ in range(times)]
         with_checks, without = (median(row[place] for row in measured) for place in (0, 1))
         ratio = median(row[0] / row[1] for row in measured)
@@ -106,8 +106,8 @@ def main() -> None:
         "| run of | event log | CPU s without checks | CPU s with checks | ratio |",
         "| --- | --- | ---: | ---: | ---: |",
     ]
-    how_often = f"{asked.times} runs of each kind in turn, one with Dagster's own log"
-    days = f"{365 * asked.years:,} days, {len(plan.tables)} tables and the report; {how_often}."
+    how_often = f"{options.times} runs of each kind in turn, one with Dagster's own log"
+    days = f"{365 * options.years:,} days, {len(plan.tables)} tables and the report; {how_often}."
     PAGE.write_text("\n".join([f"{_INTRODUCTION}\n{days}\n", *head, *lines, ""]), encoding="utf-8")
 
 

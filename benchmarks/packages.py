@@ -95,46 +95,46 @@ def environment(python: str, folder: Path) -> Environment:
     return Environment(folder)
 
 
-def checksum(made: Environment) -> str:
+def checksum(venv: Environment) -> str:
     """Return the checksum of a dataset, as `tests/known` has it, of what the command writes."""
-    made.run("plotsim", "run", DATASET, "-o", "out", "--format", "csv")
+    venv.run("plotsim", "run", DATASET, "-o", "out", "--format", "csv")
     total = hashlib.sha256()
-    for table in made.run("python", "-c", TABLES).split():
-        total.update((made.folder / "out" / f"{table}.csv").read_bytes())
+    for table in venv.run("python", "-c", TABLES).split():
+        total.update((venv.folder / "out" / f"{table}.csv").read_bytes())
     return total.hexdigest()
 
 
 def generator(python: str, folder: Path, core: Path) -> str:
     """Install the generator alone, in the newest versions of what it needs; return a row of the page."""
-    made = environment(python, folder)
-    made.install(str(core))
-    packages = made.packages()
+    venv = environment(python, folder)
+    venv.install(str(core))
+    packages = venv.packages()
     dagster = [name for name in packages if name.startswith("dagster")]
-    if dagster or "plotsim_pipeline" in made.run("python", "-c", "import plotsim_core, sys; print(*sys.modules)").split():
+    if dagster or "plotsim_pipeline" in venv.run("python", "-c", "import plotsim_core, sys; print(*sys.modules)").split():
         raise RuntimeError(f"the generator brought {dagster}")
-    made.run("plotsim", "--help")
+    venv.run("plotsim", "--help")
     known = json.loads((ROOT / "tests" / "known" / "checksums.json").read_text())[DATASET]
-    values = "as published" if checksum(made) == known else "other values"
+    values = "as published" if checksum(venv) == known else "other values"
     versions = ", ".join(f"{name} {packages[name]}" for name in ("numpy", "scipy", "pandas", "pyarrow", "duckdb", "faker"))
-    return f"| {made.run('python', '-c', PLATFORM).strip()} | {len(packages)} | {versions} | {values} |"
+    return f"| {venv.run('python', '-c', PLATFORM).strip()} | {len(packages)} | {versions} | {values} |"
 
 
 def pipeline(python: str, folder: Path, wheels: Iterable[Path]) -> str:
     """Install both distributions on the lock of the image and make a partition; return a row of the page."""
-    made = environment(python, folder)
-    made.install("--require-hashes", "-r", str(LOCK))
-    made.install("--no-deps", "--no-index", *map(str, wheels))
-    made.run("python", "-m", "pip", "check")
-    if "materialize" not in made.run("plotsim", "--help"):
+    venv = environment(python, folder)
+    venv.install("--require-hashes", "-r", str(LOCK))
+    venv.install("--no-deps", "--no-index", *map(str, wheels))
+    venv.run("python", "-m", "pip", "check")
+    if "materialize" not in venv.run("plotsim", "--help"):
         raise RuntimeError("the commands of the pipeline do not join plotsim")
-    home = made.folder / "home"
+    home = venv.folder / "home"
     home.mkdir()
     variables = {"DAGSTER_HOME": str(home), "PLOTSIM_DATASETS": DATASET}
     select = ("--select", f'key:"{KEY}"', "--partition", PARTITION)
-    made.run("dagster", "asset", "materialize", "-m", "plotsim_pipeline.definitions", *select, **variables)
-    answer = made.run("plotsim", "query", f"SELECT 'rows: ' || count(*) AS n FROM {KEY.replace('/', '.')}", **variables)
+    venv.run("dagster", "asset", "materialize", "-m", "plotsim_pipeline.definitions", *select, **variables)
+    answer = venv.run("plotsim", "query", f"SELECT 'rows: ' || count(*) AS n FROM {KEY.replace('/', '.')}", **variables)
     (rows,) = re.findall(r"rows: (\d+)", answer)
-    return f"| {made.run('python', '-c', PLATFORM).strip()} | {len(made.packages())} | {int(rows):,} |"
+    return f"| {venv.run('python', '-c', PLATFORM).strip()} | {len(venv.packages())} | {int(rows):,} |"
 
 
 def interpreters(named: Sequence[str]) -> dict[str, str | None]:

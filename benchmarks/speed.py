@@ -50,14 +50,14 @@ def measure(scale: float) -> dict[str, Any]:
     plan = plotsim_core.load_config(path, scale=scale)
     with tempfile.TemporaryDirectory() as directory:
         written = plotsim_core.write_tables(plan, directory, format="parquet")
-    found = {"config to Parquet": [sum(written.values()), time.process_time() - start]}
+    figures = {"config to Parquet": [sum(written.values()), time.process_time() - start]}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
     for seed, name in enumerate((*STAGES, *(table.name for table in plan.tables))):
         fresh = plotsim_core.load_config(path, scale=scale, seed=seed)  # another seed shares no work with the one before
         start = time.process_time()
         rows = sum(batch.num_rows for batch in plotsim_core.batches(fresh, name)[1])
-        found[name] = [rows, time.process_time() - start]
-    return {"units": plan.population.units, "peak": peak, "found": found}
+        figures[name] = [rows, time.process_time() - start]
+    return {"units": plan.population.units, "peak": peak, "found": figures}
 
 
 def pieces() -> dict[str, Any]:
@@ -86,7 +86,7 @@ def pieces() -> dict[str, Any]:
 def _kind(table: TablePlan) -> str:
     """Return what a table is called in the results: its kind, or how it follows from another one."""
     suffix = table.name.removeprefix(table.shown_table)
-    return f"{table.kind}, {suffix.strip('_')}" if table.shown_table and suffix != table.name else table.kind.strip("_")
+    return f"{table.form}, {suffix.strip('_')}" if table.shown_table and suffix != table.name else table.form.strip("_")
 
 
 def _fill(plan: Plan, table: TablePlan, sources: dict[str, list[float]]) -> None:
@@ -138,18 +138,18 @@ def _alone(alone: dict[str, dict[str, list[float]]]) -> list[str]:
     lines = [f"## Every table kind and every column source: `{EVERYTHING.name}`, scale {SCALE}, one core", ""]
     lines += ["A kind is its whole table, with all columns. A source is its columns alone, the metrics being there.", ""]
     for noun, measure, what in (("kind", MEASURE[0], "rows"), ("source", MEASURE[1], "values")):
-        found = alone[f"{noun}s"]
-        rate = {name: count / max(seconds, 1e-9) for name, (count, seconds) in found.items()}
-        slowest_first = sorted(found, key=lambda name: rate[name])
+        figures = alone[f"{noun}s"]
+        rate = {name: count / max(seconds, 1e-9) for name, (count, seconds) in figures.items()}
+        slowest_first = sorted(figures, key=lambda name: rate[name])
         lines += [f"| {noun} | {what} | CPU seconds | {what} per second | times as long as `{measure}` |"]
         lines += ["|---|---:|---:|---:|---:|"]
         for name in slowest_first:
-            count, seconds = found[name]
+            count, seconds = figures[name]
             ratio = rate[measure] / rate[name]
             lines.append(f"| {name} | {count:,.0f} | {seconds:.3f} | {rate[name]:,.0f} | {ratio:.1f} |")
-        enough = [name for name in slowest_first if found[name][0] >= ENOUGH][:SLOWEST]
-        told = ", ".join(f"{name} ({1e9 / rate[name]:,.0f})" for name in enough)
-        lines += ["", f"The slowest {SLOWEST} of those with {ENOUGH:,} {what}, in nanoseconds for each: {told}.", ""]
+        enough = [name for name in slowest_first if figures[name][0] >= ENOUGH][:SLOWEST]
+        durations = ", ".join(f"{name} ({1e9 / rate[name]:,.0f})" for name in enough)
+        lines += ["", f"The slowest {SLOWEST} of those with {ENOUGH:,} {what}, in nanoseconds for each: {durations}.", ""]
     return lines
 
 
@@ -159,11 +159,11 @@ def main() -> None:
     parser.add_argument("scales", nargs="*", type=float, default=[1, 100])
     parser.add_argument("--full", action="store_true", help="measure scale 1000 as well")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.one is not None:
-        print(json.dumps(pieces() if asked.one == "pieces" else measure(float(asked.one))))
+    options = parser.parse_args()
+    if options.one is not None:
+        print(json.dumps(pieces() if options.one == "pieces" else measure(float(options.one))))
         return
-    scales = [*asked.scales, *([1000] if asked.full else [])]
+    scales = [*options.scales, *([1000] if options.full else [])]
     page = markdown({scale: apart(str(scale)) for scale in scales}, apart("pieces"))
     RESULTS.write_text(page, encoding="utf-8")
     print(page)

@@ -23,7 +23,7 @@ import pyarrow as pa
 from plotsim_core import Plan, from_mapping
 from plotsim_core.arrow import ArrowArray
 from plotsim_pipeline.commands.status import statuses, stored_schemas
-from plotsim_pipeline.partitions import partitions_for, window_keys
+from plotsim_pipeline.partitions import end_of, window_keys
 from plotsim_pipeline.sensors.reconcile import REPORT_TIME
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.placement import Placement
@@ -46,10 +46,8 @@ _BATCH = 1 << 20
 def filled(plan: Plan, store: Store, rows: int) -> int:
     """Fill a store with all partitions of a dataset, `rows` in the facts together; return how many rows there are."""
     keys = window_keys(plan, datetime.now(UTC))
-    partitions = partitions_for(plan)
-    starts = [partitions.time_window_for_partition_key(key).start for key in keys]
-    edges = [int(f"{start:%Y%m%d}") for start in (*starts, partitions.time_window_for_partition_key(keys[-1]).end)]
-    end = f"{partitions.time_window_for_partition_key(keys[-1]).end:%Y-%m-%d %H:%M:%S}"
+    end = end_of(plan, keys[-1])
+    edges = [int(day[:10].replace("-", "")) for day in (*keys, end)]
     facts = [table for table in plan.tables if table.spec.is_per_cell]
     total = 0
     for name, (time_column, schema) in stored_schemas(plan).items():
@@ -94,14 +92,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000_000)
     parser.add_argument("--directory", type=Path)
-    asked = parser.parse_args()
-    directory = Path(tempfile.mkdtemp(dir=asked.directory))
+    options = parser.parse_args()
+    directory = Path(tempfile.mkdtemp(dir=options.directory))
     plan = from_mapping(CONFIG, name="ten_years")
     keys = window_keys(plan, datetime.now(UTC))
     lines = []
     for kind in STORES:
         store = STORES[kind](path=str(directory / ("store.duckdb" if kind == "duckdb" else kind)))
-        rows = filled(plan, store, asked.rows)
+        rows = filled(plan, store, options.rows)
         first, *further = (seconds(plan, store, keys) for _ in range(4))
         files = sum(len(names) for _, _, names in os.walk(directory / kind)) or 1
         lines.append(f"| {kind} | {len(keys):,} | {rows:,} | {files:,} | {first:.2f} | {min(further):.2f} |")

@@ -43,8 +43,8 @@ def plan_of(connection: str, archetypes: tuple[str, ...], size: float) -> Plan:
 def expected(plan: Plan) -> Correlations:
     """Return what the one connection of a plan comes out as."""
     assert plan.stop is not None
-    (found,) = correlations(sample_of(plan.population, plan.stop))
-    return found
+    (correlation,) = correlations(sample_of(plan.population, plan.stop))
+    return correlation
 
 
 def rows() -> Iterator[str]:

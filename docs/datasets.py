@@ -40,7 +40,7 @@ def shown(config: Path, *, seed: int | None = None, scale: float | None = None) 
 
 def questions(text: str) -> list[tuple[str, str]]:
     """Return (question, promise) of each question of a page, as SQL."""
-    return [(found[1], found[4]) for found in _QUESTION.finditer(text)]
+    return [(match[1], match[4]) for match in _QUESTION.finditer(text)]
 
 
 def stored(plan: Plan) -> duckdb.DuckDBPyConnection:
@@ -48,8 +48,8 @@ def stored(plan: Plan) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute(f"CREATE SCHEMA {plan.name}")
     for table in plan.tables:
-        schema, made = batches(plan, table.name)
-        connection.register("incoming", pa.RecordBatchReader.from_batches(schema, made))
+        schema, record_batches = batches(plan, table.name)
+        connection.register("incoming", pa.RecordBatchReader.from_batches(schema, record_batches))
         connection.execute(f"CREATE TABLE {plan.name}.{table.name} AS FROM incoming")
     return connection
 
@@ -57,16 +57,16 @@ def stored(plan: Plan) -> duckdb.DuckDBPyConnection:
 def promised(connection: duckdb.DuckDBPyConnection, question: str, promise: str) -> dict[str, bool]:
     """Return the truths of a promise by name, of the answer to a question."""
     connection.sql(question.rstrip().removesuffix(";")).create_view("answer")
-    found = connection.sql(promise)
-    (row,) = found.fetchall()
-    return dict(zip(found.columns, row, strict=True))
+    truths = connection.sql(promise)
+    (row,) = truths.fetchall()
+    return dict(zip(truths.columns, row, strict=True))
 
 
 def written(text: str, connection: duckdb.DuckDBPyConnection, plan: Plan) -> str:
     """Return a page with its tables and answers computed anew."""
 
-    def answered(found: re.Match[str]) -> str:
-        return found[0].replace(f"```text\n{found[2]}```", f"```text\n{connection.sql(found[1])!s}```", 1)
+    def answered(match: re.Match[str]) -> str:
+        return match[0].replace(f"```text\n{match[2]}```", f"```text\n{connection.sql(match[1])!s}```", 1)
 
     listed = "\n".join(_tables(plan, connection))
     return _TABLES.sub(lambda _: listed, _QUESTION.sub(answered, text), count=1)

@@ -28,6 +28,7 @@ OTHERWISE: Mapping[str, Mapping[str, float]] = {
     "step": {"before": 0.7, "after": 0.2, "threshold": 0.75},
     "plateau": {"level": 0.9},
     "accelerating": {"bend": 10},
+    "compound": {"base_rate": 0.02, "acceleration": 0.2},
     "yearly": {"center": 0.3, "amplitude": 0.2},
     "oscillating": {"amplitude": 0.2, "cycles": 5},
     "sawtooth": {"base": 0.2, "amplitude": 0.5, "cycles": 4},

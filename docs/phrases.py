@@ -20,8 +20,8 @@ def title(name: str) -> str:
 
 def link(name: str) -> str:
     """Return a link to the section of a model."""
-    said = title(name)
-    return f"[{said.lower()}](#{said.lower().replace(' ', '-')})"
+    heading = title(name)
+    return f"[{heading.lower()}](#{heading.lower().replace(' ', '-')})"
 
 
 def type_of(part: Schema) -> str:
@@ -31,8 +31,8 @@ def type_of(part: Schema) -> str:
         return link(name)
     for several in ("anyOf", "oneOf"):
         if several in part:
-            said = [type_of(option) for option in part[several] if option.get("type") != "null"]
-            return " or ".join(dict.fromkeys(said))
+            types = [type_of(option) for option in part[several] if option.get("type") != "null"]
+            return " or ".join(dict.fromkeys(types))
     if "const" in part:
         return f"`{part['const']}`"
     if "enum" in part:
@@ -52,10 +52,10 @@ def _number(part: Schema) -> str:
     low, above = part.get("minimum"), part.get("exclusiveMinimum")
     high, below = part.get("maximum"), part.get("exclusiveMaximum")
     if low is not None and high is not None:
-        return noun if abs(high) >= 1e12 and abs(low) >= 1e12 else f"{noun}, {low:,.10g} to {high:,.10g}"
-    said = [f"above {above:g}" if above is not None else "", f"from {low:g}" if low is not None else ""]
-    said += [f"up to {high:g}" if high is not None else "", f"below {below:g}" if below is not None else ""]
-    return ", ".join([noun, " ".join(word for word in said if word)]).rstrip(", ")
+        return noun if abs(high) >= 1e12 and abs(low) >= 1e12 else f"{noun}, {low:,.15g} to {high:,.15g}"
+    bounds = [f"above {above:g}" if above is not None else "", f"from {low:g}" if low is not None else ""]
+    bounds += [f"up to {high:g}" if high is not None else "", f"below {below:g}" if below is not None else ""]
+    return ", ".join([noun, " ".join(word for word in bounds if word)]).rstrip(", ")
 
 
 def _text(part: Schema) -> str:
@@ -88,7 +88,7 @@ def default_of(part: Schema, required: bool) -> str:
         return "**required**"
     options = [option for option in part.get("anyOf", ()) if "default" in option]
     value = part.get("default", options[0]["default"] if options else None)
-    if value is None or value in ([], {}):
+    if value is None or value in ([], {}, ""):
         return "–"
     if isinstance(value, Mapping):
         return "its defaults"

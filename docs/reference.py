@@ -7,36 +7,41 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from docs.phrases import Schema, default_of, title, type_of
 from plotsim_core import api  # noqa: F401 - importing it is what makes every family known
-from plotsim_core.columns.date_parts import DATE_PARTS
+from plotsim_core.columns.date_parts import DATE_PARTS, TIME_PARTS
 from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.dataset import ALIASES
+from plotsim_core.config.meanings import meanings
 from plotsim_core.config.metrics import METRIC_TYPES, MetricType
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import words_of
-from plotsim_core.config.table_kind import SECTIONS, TABLE_KINDS, declared_kinds
-from plotsim_core.config.tables import Column, Table
-from plotsim_core.numerics.calendar import ADVERBS, GRAINS
+from plotsim_core.config.row_count import ROW_COUNTS
+from plotsim_core.config.table_kind import SECTIONS, declared_forms, declared_kinds, form_name, tables_with
+from plotsim_core.config.tables import Column, Nulls, Table
+from plotsim_core.numerics.calendar import GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE, PRESETS
 from plotsim_core.schema import MODELS, json_schema
 
 PAGE = Path(__file__).with_name("language.md")
+LINE = "\n\n"
+TABLE_HEAD = ("| key | type | default | meaning |", "|---|---|---|---|")
 TABLE_KEYS = (*Table.model_fields,)
-COLUMN_KEYS = ("name", "type", "description", "decimals", "pii_note")
+COLUMN_KEYS = ("count", *words_of(Column))
 
 INTRODUCTION = """# The language
 
 Every key that a config may have, generated from the models that read it (`make docs`). The pages beside this one explain;
 this one lists. An unknown key, a value out of its bounds or a key without effect where it stands is refused when the config
-is loaded. `plotsim schema` prints the same as a JSON Schema for editors.
+is loaded. `plotsim schema` prints the same as a JSON Schema for editors. Each thing is spelt in one way; old spellings load
+too, and `plotsim format` rewrites them ([words](design/words.md)).
 """
 EXAMPLES = {
     "Window": "window: { start: 2024-01, end: 2024-12, every: month }",
@@ -56,6 +61,32 @@ EXAMPLES = {
     "Manifest": "manifest: { include: false }",
 }
 """A line of some parts; the tests of the pages load them."""
+SHAPES = (
+    ("nothing, with `rows: 200` or lists of values", "reference"),
+    ("nothing, with a column of type `timestamp` or a reference to the dates", "rows in time"),
+    ("`customer`, a kind of unit", "unit"),
+    ("`customer`, with `rows: [1, 3]`", "children of units"),
+    ("`customer`, with `when: { metric: visits, below: 6 }`", "threshold"),
+    ("`[customer, period]`", "fact"),
+    ("`[customer, period]`, with `rows: { poisson: visits }`", "rows of cells"),
+    ("`period`, named `dim_date`, with a key", "date"),
+    ("`period`, without a key: what all units did", "period"),
+    ("`time`", "time"),
+    ("`orders`, a table, with `rows: [1, 4]` or one row each", "children"),
+    ("`[stores, products]`, plain tables", "grid"),
+    ("`[stores, products, period]`", "grid in time"),
+    ("`[customer, products, period]`", "grid of units"),
+)
+"""What a table of the section `tables` is per, and the kind or form that it is of."""
+KIND_SENTENCES = {
+    "plain": "Rows of no unit and no other table: listed or counted (`reference`), or each with a moment (`rows in time`).",
+    "children": "Some rows for each row of another table, at any depth. What they are like follows from what that table is.",
+    "grid": "A row for each combination of the rows of several tables.",
+    "rows of cells": "Some rows for each unit and period, in the order of time.",
+}
+"""What a kind with several forms is."""
+SENTENCES = ("Connection",)
+"""Parts that are written as sentences; their keys are an old spelling."""
 EXPLAINED = {
     "Metric": "statistics.md",
     "Noise": "statistics.md#noise",
@@ -72,6 +103,7 @@ EXPLAINED = {
     "Holdout": "holdout.md",
     "Output": "output.md",
     "Manifest": "answer_key.md",
+    "Nulls": "columns.md#nulls",
 }
 """The page that explains a part."""
 
@@ -80,8 +112,8 @@ def words() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Yield (model, [(family, its members)]): the words that fields of a model choose from."""
 
     def bounds(parameters: Mapping[str, Any]) -> str:
-        said = [f"{name} {b.low:g} to {b.high:g}, {b.default:g}" for name, b in parameters.items()]
-        return f" ({'; '.join(said)})" if said else ""
+        texts = [f"{name} {b.low:g} to {b.high:g}, {b.default:g}" for name, b in parameters.items()]
+        return f" ({'; '.join(texts)})" if texts else ""
 
     types = [_type(name, kind) for name, kind in METRIC_TYPES.items()]
     families = [f"`{name}`{bounds(family.parameters)}" for name, family in DISTRIBUTIONS.items()]
@@ -97,7 +129,9 @@ def words() -> Iterator[tuple[str, list[tuple[str, str]]]]:
             ("families", _listed(NOISE)),
         ],
     )
-    yield "Window", [("lengths of a period", _listed([*GRAINS, *ADVERBS]))]
+    yield "Window", [("lengths of a period", _listed(GRAINS))]
+    forms = [f"`{count.example}`: {paragraphs(count)[0].rstrip('.')}" for _, count in ROW_COUNTS.items()]
+    yield "RowCount", [("forms", LINE + "\n".join(f"- {form}." for form in ("`3`: always as many", *forms))[:-1])]
 
 
 def _type(name: str, kind: MetricType) -> str:
@@ -123,17 +157,25 @@ def _listed(names: Iterable[str]) -> str:
 def table(
     model: type[Part], properties: Mapping[str, Schema], required: Iterable[str], skip: Iterable[str] = ()
 ) -> list[str]:
-    """Return the rows of a table of keys."""
-    meanings = {name: field.description for name, field in model.model_fields.items() if field.description}
+    """Return a table of keys; nothing where there are none."""
+    rows = key_rows(model, properties, required, skip)
+    return [*TABLE_HEAD, *rows.values()] if rows else []
+
+
+def key_rows(
+    model: type[Part], properties: Mapping[str, Schema], required: Iterable[str], skip: Iterable[str] = ()
+) -> dict[str, str]:
+    """Return each key with its row of a table."""
+    texts = meanings(model)
     by_alias = {str(field.alias or field.validation_alias): name for name, field in model.model_fields.items()}
-    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    rows: dict[str, str] = {}
     for key, part in properties.items():
         if key in skip:
             continue
-        meaning = meanings.get(by_alias.get(key, key), "") or meanings.get(key, "") or part.get("description", "")
+        meaning = texts.get(by_alias.get(key, key), "") or texts.get(key, "") or part.get("description", "")
         cells = [f"`{key}`", type_of(part), default_of(part, key in required), " ".join(meaning.split())]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return lines if len(lines) > 2 else []
+        rows[key] = "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return rows
 
 
 def part_page(name: str, model: type[Part], definitions: Schema) -> list[str]:
@@ -146,10 +188,10 @@ def part_page(name: str, model: type[Part], definitions: Schema) -> list[str]:
     lines = [f"### {title(name)}", "", *_between(paragraphs(model))]
     if name in EXAMPLES:
         lines += ["```yaml", EXAMPLES[name], "```", ""]
-    rows = table(model, properties, schema.get("required", ()), hidden)
+    rows = [] if name in SENTENCES else table(model, properties, schema.get("required", ()), hidden)
     lines += [*rows, ""] if rows else []
     for family, members in dict(words()).get(name, []):
-        lines += [f"{family[:1].upper()}{family[1:]}: {members}.", ""]
+        lines += [f"{family[:1].upper()}{family[1:]}:{members if members.startswith(LINE) else f' {members}'}.", ""]
     return [*lines, f"More in [{EXPLAINED[name].split('#')[0]}]({EXPLAINED[name]}).", ""] if name in EXPLAINED else lines
 
 
@@ -173,32 +215,61 @@ def below(model: type[Part], seen: set[str]) -> Iterator[tuple[str, type[Part]]]
             yield from below(MODELS[name], seen)
 
 
-def kind_page(name: str, kind: type[Table], definitions: Schema) -> list[str]:
-    """Return the section of a table kind."""
-    schema = definitions[f"table.{name}"]
-    fit = [word for word, source in SOURCES.items() if source.needs <= kind.knows]
-    lines = [f"#### {title(name)} (in `{kind.section}`)", "", *_between(paragraphs(kind))]
-    properties = {word: schema["properties"][word] for word in words_of(kind)}
-    rows = table(kind, properties, schema.get("required", ()), TABLE_KEYS)
-    lines += [*rows, ""] if rows else []
-    none = any(part.get("maxItems") == 0 for part in properties["columns"].get("anyOf", [properties["columns"]]))
-    return [*lines, "Columns: none are written ([cadence](cadence.md))." if none else f"Columns: {_listed(fit)}.", ""]
+def kind_page(kind: str, forms: Sequence[type[Table]], definitions: Schema) -> list[str]:
+    """Return the section of a table kind: what its forms in `tables` have alike, and each form."""
+    if len(forms) == 1:
+        return [f"#### {_heading(forms[0])}", "", *form_page(forms[0], definitions, {})]
+    first, *others = [_words(form, definitions) for form in forms if form.section == "tables"]
+    alike = {word: row for word, row in first.items() if others and all(words.get(word) == row for words in others)}
+    lines = [f"#### {title(kind)}", "", KIND_SENTENCES.get(kind, ""), ""]
+    lines += ["Its forms in the section `tables` all have:", "", *TABLE_HEAD, *alike.values(), ""] if alike else []
+    for form in forms:
+        lines += [f"##### {_heading(form)}", "", *form_page(form, definitions, alike if form.section == "tables" else {})]
+    return lines
+
+
+def form_page(form: type[Table], definitions: Schema, known_words: Mapping[str, str]) -> list[str]:
+    """Return what there is to say of a form of a kind, without the words that are known already."""
+    fit = [word for word, source in SOURCES.items() if source.needs <= form.knows and not source.is_old_spelling]
+    words = {word: row for word, row in _words(form, definitions).items() if word not in known_words}
+    part = definitions[f"table.{form_name(form)}"]["properties"]["columns"]
+    has_none = any(option.get("maxItems") == 0 for option in part.get("anyOf", [part]))
+    columns = "none are written ([cadence](cadence.md))" if has_none else _listed(fit)
+    return [*_between(paragraphs(form)), *([*TABLE_HEAD, *words.values(), ""] if words else []), f"Columns: {columns}.", ""]
+
+
+def _heading(form: type[Table]) -> str:
+    return f"{title(form_name(form))} (in `{form.section}`)"
+
+
+def _words(form: type[Table], definitions: Schema) -> dict[str, str]:
+    """Return the words of a form that not every table has, each with its line of a table."""
+    schema = definitions[f"table.{form_name(form)}"]
+    properties = {word: schema["properties"][word] for word in words_of(form)}
+    return key_rows(form, properties, schema.get("required", ()), TABLE_KEYS)
 
 
 def source_page(source: type[DeclaredSource], definitions: Schema) -> list[str]:
     """Return the section of a column source."""
     schema = definitions[f"column.{source.word}"]
-    kinds = [name for name, kind in declared_kinds().items() if source.needs <= kind.knows]
-    everywhere = len(kinds) == len(declared_kinds())
+    places = list(tables_with(source.needs))
     lines = [f"#### Column `{source.word}`", "", f"`type: {source.example}`", "", *_between(paragraphs(source))]
     rows = table(source, schema["properties"], schema["required"], COLUMN_KEYS)
     lines += [*rows, ""] if rows else []
-    where = "every table" if everywhere else ", ".join(f"[{title(kind).lower()}](#{_kind_anchor(kind)})" for kind in kinds)
+    where = "every table" if places == list(declared_kinds()) else ", ".join(map(_link, places))
     return [*lines, f"In {where}.", ""]
 
 
-def _kind_anchor(kind: str) -> str:
-    return f"{title(kind).lower().replace(' ', '-')}-in-{TABLE_KINDS[kind].section}"
+def _link(name: str) -> str:
+    """Return a link to a kind of tables, or to a form of one."""
+    forms = declared_kinds().get(name, ())
+    is_form = name in declared_forms() and (len(forms) < 2 or name == forms[0].form)
+    heading = _heading(declared_forms()[name]) if is_form else title(name)
+    return f"[{name}](#{_anchor(heading)})"
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^a-z -]", "", heading.lower()).replace(" ", "-")
 
 
 def page() -> str:
@@ -213,7 +284,7 @@ def page() -> str:
     lines += [*table(root, {key: _whole(key, part) for key, part in keys.items()}, schema["required"]), ""]
     lines += ["## Parts", ""]
     visited: set[str] = set()
-    for owner in (root, *declared_kinds().values()):
+    for owner in (root, *declared_forms().values()):
         for name, model in below(owner, visited):
             lines += part_page(name, model, definitions)
     lines += [
@@ -222,17 +293,31 @@ def page() -> str:
         *_between(paragraphs(Table)),
         "Every table:",
         "",
-        *table(Table, _of(Table), ("name", "columns")),
+        *table(Table, _of(Table), ("name", "columns"), Table.unwritten),
+        "",
+        "In the section `tables`, what a table is follows from what it is `per`:",
+        "",
+        "| `per` | it is of the kind |",
+        "|---|---|",
+        *(f"| {words} | {_link(name)} |" for words, name in SHAPES),
         "",
     ]
-    for name, kind in declared_kinds().items():
-        lines += kind_page(name, kind, definitions)
+    for kind, forms in declared_kinds().items():
+        lines += kind_page(kind, forms, definitions)
     lines += ["## Columns", "", *_between(paragraphs(Column)), "Every column:", ""]
-    lines += [*table(Column, _of(Column), ("name", "type"), ("source",)), "", "Its type is one of:", ""]
+    common = {
+        word: definitions["column.="]["properties"][word] for word in ("name", "type", *COLUMN_KEYS) if word != "source"
+    }
+    lines += [*table(Column, common, ("name", "type")), "", *part_page("Nulls", Nulls, definitions)]
+    lines += ["### Sources", "", "The type of a column is one of:", ""]
     for _, source in SOURCES.items():
-        lines += source_page(source, definitions)
-    parts = ", ".join(f"`{name}`" for name in DATE_PARTS)
-    lines += ["## Parts of a date", "", f"The columns of a date dimension say by their name what they hold: {parts}.", ""]
+        lines += [] if source.is_old_spelling else source_page(source, definitions)
+    lines += [
+        "## Parts of a date",
+        "",
+        f"The type of a column of a date dimension is `calendar.` and one of {_listed(DATE_PARTS)}.",
+    ]
+    lines += ["", f"In a dimension of times of day it is one of {_listed(TIME_PARTS)}.", ""]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
 
-from plotsim_core.config import load, read
-from plotsim_core.config.dataset import dataset_name
+from plotsim_core.config import read
 from plotsim_core.config.document import Document
-from plotsim_core.config.notes import notes
 from plotsim_core.config.overrides import with_overrides
-from plotsim_core.config.parts import Parts
 from plotsim_core.config.quality import LEDGER
-from plotsim_core.engine.pooled import solve_pooled
+from plotsim_core.config.written_columns import with_listed_columns
 from plotsim_core.engine.slice import Slice, full_slice
-from plotsim_core.errors import ConfigError, Problem, UsageError
+from plotsim_core.errors import UsageError
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.scale_solver import scale_to
+from plotsim_core.importers import imported
+from plotsim_core.loading import plan_of, plan_of_rows
 from plotsim_core.output.format import Progress
 from plotsim_core.output.frames import frame_of, rows_of
 from plotsim_core.output.run import write_run
-from plotsim_core.plan.plan import Plan, Population, TablePlan
-from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, population_plan, resolve
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.run_files import MANIFEST_FILE, REPORT_FILES
 from plotsim_core.tables.build import find_table
 from plotsim_core.tables.row_estimates import Size
@@ -37,10 +34,11 @@ from plotsim_core.truth.explain import Explanation, explain
 from plotsim_core.truth.locate import find_period
 from plotsim_core.truth.manifest import manifest, manifest_text
 from plotsim_core.truth.restore import restored as restored_rows
-from plotsim_core.validation.report import Report, check_tables
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from plotsim_core.validation.report import Report
 
 __all__ = [
     "Explanation",
@@ -70,10 +68,6 @@ __all__ = [
 
 TEMPLATES = (Path(__file__).parent / "configs").resolve()
 """The folder of the bundled configs: inside the package, where a checkout has a link to the folder beside it."""
-_SMALLEST, _LARGEST = 1e-6, 1e6
-"""The scales at which a number of rows is looked for."""
-_NEAR, _ERRORS = 0.02, 3.0
-"""Rows are near their target within this share, or so many standard deviations of their count, whichever is more."""
 
 
 def load_config(
@@ -84,6 +78,7 @@ def load_config(
     target_rows: int | None = None,
     noise: str | None = None,
     compression: str | None = None,
+    table_rows: Mapping[str, int] | None = None,
 ) -> Plan:
     """Read a YAML config and return its plan. What is given overrides the file's and is recorded as its own (see
     `from_mapping`).
@@ -99,6 +94,7 @@ def load_config(
         target_rows=target_rows,
         noise=noise,
         compression=compression,
+        table_rows=table_rows,
     )
     return replace(plan, file=str(Path(path).absolute()))
 
@@ -125,109 +121,35 @@ def from_mapping(
     target_rows: int | None = None,
     noise: str | None = None,
     compression: str | None = None,
+    table_rows: Mapping[str, int] | None = None,
 ) -> Plan:
     """Return the plan of a config given as what its YAML says, or its `Document`, with other words where they are given.
 
     `noise` is a preset, or none, for all metrics. `target_rows` is how many rows all tables shall have together: the scale
     is solved so that the expected rows (`sizes`) come as near as whole units allow; a note of the plan says where that is
-    not within 2 %. Raises ConfigError
-    with everything that is wrong, UsageError for both a scale and target rows, and for an unknown noise.
+    not within 2 %. `table_rows` is how many rows each of some plain tables has. A file of another system (plotsim's engine
+    layer) is taken in the words of this language, with notes on what of it is not as it was.
+
+    Raises ConfigError with everything that is wrong, UsageError for both a scale and target rows, for target rows where
+    there are no units, for an unknown noise, and for a table that cannot have so many rows.
     """
-    document = raw if isinstance(raw, Document) else Document(raw, source, raw)
+    document = imported(raw if isinstance(raw, Document) else with_listed_columns(Document(raw, source, raw)))
     words = {"seed": seed, "scale": scale, "noise": noise, "output": compression}
     document = document.with_value(
-        with_overrides(document.value, seed=seed, scale=scale, noise=noise, compression=compression),
+        with_overrides(document.value, seed=seed, scale=scale, noise=noise, compression=compression, table_rows=table_rows),
         *(section for section, word in words.items() if word is not None),
     )
     if target_rows is not None:
         if scale is not None:
             raise UsageError("either the scale or the target rows can be given: one follows from the other")
-        return _plan_of_rows(document, name, target_rows)
-    return _loaded_plan(document, name)
-
-
-def _plan_of_rows(document: Document, name: str, target_rows: int) -> Plan:
-    """Return the plan of a config at the scale whose expected rows, of all tables, are nearest to `target_rows`; with a note
-    if no scale is near."""
-    plans = {(base_plan := _loaded_plan(document, name)).dataset.scale: base_plan}
-
-    def rows(scale: float) -> float:
-        try:
-            if scale not in plans:
-                plans[scale] = _loaded_plan(document.with_value({**document.value, "scale": scale}, "scale"), name)
-        except ConfigError:  # larger than a segment may be, or than the budget of cells
-            return float("inf")
-        return float(sum(size.rows for size in sizes(plans[scale])))
-
-    scale, row_count = scale_to(rows, target_rows, base_plan.dataset.scale, _SMALLEST, _LARGEST)
-    plan = plans[scale]
-    if abs(row_count - target_rows) <= max(_NEAR * target_rows, _ERRORS * target_rows**0.5):
-        return plan
-    limit = "whole units allow" if row_count > target_rows else "the largest scale allows"
-    message = f"the nearest that {limit} to {target_rows:,} rows is about {row_count:,.0f}"
-    return replace(plan, notes=(*plan.notes, Problem("scale", f"{message}, at scale {scale:g}")))
-
-
-def _loaded_plan(document: Document, name: str) -> Plan:
-    parts, problems = load.read_parts(document)
-    if parts is None:
-        raise ConfigError(document.located(problems), document.source)
-    kind_numbers: list[Numbers | None] = []
-    for kind in parts.kinds:
-        own_paths = tuple(f"{kind.path}.{section}" if kind.path else section for section in ("metrics", "connection"))
-        has_sound_metrics = kind.metrics and not any(problem.path.startswith(own_paths) for problem in problems)
-        kind_numbers.append(_numbers(kind) if has_sound_metrics else None)
-    for kind, metric_numbers in zip(parts.kinds, kind_numbers, strict=True):
-        if metric_numbers is not None:
-            problems.extend(problem.under(kind.path) for problem in metric_numbers.problems)
-    if problems or document.problems:
-        raise ConfigError(document.located(problems), document.source)
-    resolved: list[_Resolved] = []
-    for kind, metric_numbers in zip(parts.kinds, kind_numbers, strict=True):
-        if metric_numbers is not None:
-            others = tuple(other.population for other in resolved)
-            resolved.append(_resolved(kind, metric_numbers, others, document))
-    first, *further = reversed(resolved)
-    warnings = [warning for kind in (first, *reversed(further)) for warning in kind.warnings]
-    return resolve(
-        dataset_name(name),
-        document.value,
-        [first.population, *first.population.others],
-        warnings,
-        [note for kind in resolved for note in kind.notes],
-    )
-
-
-def _numbers(parts: Parts) -> Numbers:
-    """Return the numbers of metrics and of the connections that are not pooled."""
-    connections = [entry for entry in parts.connections if not entry[1].pooled]
-    return numbers(parts.metrics, connections, phase_connections(parts.connection_phases))
-
-
-@dataclass(frozen=True, eq=False)
-class _Resolved:
-    """A population, and what loading says of it."""
-
-    population: Population
-    warnings: list[Problem]
-    notes: list[Problem]
-
-
-def _resolved(parts: Parts, metric_numbers: Numbers, others: tuple[Population, ...], document: Document) -> _Resolved:
-    """Return the population of parts; pooled connections are solved against a roster of its segments."""
-    inherited, dataset = parts.inherited_tables if parts.path else None, parts.dataset
-    warnings, kind_notes = list(metric_numbers.warnings), list(notes(dataset, inherited))
-    population = population_plan(dataset, metric_numbers, others, inherited)
-    if any(connection.pooled for _, connection in parts.connections):
-        connections, problems, pooled_warnings, pooled_notes = solve_pooled(population, parts.connections)
-        pooled_numbers = numbers(parts.metrics, connections, phase_connections(parts.connection_phases))
-        if problems or pooled_numbers.problems:
-            pooled_problems = [problem.under(parts.path) for problem in (*problems, *pooled_numbers.problems)]
-            raise ConfigError(document.located(pooled_problems), document.source)
-        warnings = [*pooled_numbers.warnings, *warnings, *pooled_warnings]
-        kind_notes += pooled_notes
-        population = population_plan(dataset, pooled_numbers, others, inherited)
-    return _Resolved(population, *([problem.under(parts.path) for problem in part] for part in (warnings, kind_notes)))
+        plan = plan_of_rows(document, name, target_rows)
+    else:
+        plan = plan_of(document, name)
+    for table_name, count in (table_rows or {}).items():
+        spec = plan.table(table_name).spec
+        if spec.is_listed and spec.length != count:
+            raise UsageError(f"{table_name} cannot have {count:,} rows: it lists {spec.length:,}")
+    return plan
 
 
 def parse_periods(plan: Plan, text: str | None) -> tuple[int, int] | None:
@@ -237,6 +159,8 @@ def parse_periods(plan: Plan, text: str | None) -> tuple[int, int] | None:
     """
     if text is None:
         return None
+    if not plan.has_window:
+        raise UsageError(f"{plan.name} has no periods to choose from: its config has no window")
     ends = text.split("..")
     if len(ends) > 2 or not all(ends):
         raise UsageError(f"cannot read the periods {text!r}; write A..B or A, for example {plan.grain.label(plan.first)}")
@@ -297,6 +221,8 @@ def validate(plan: Plan, tables: Mapping[str, pd.DataFrame], *, periods: str | N
 
     Raises UsageError for an unknown table, and for a frame that does not have its columns.
     """
+    from plotsim_core.validation.report import check_tables  # slow to import, and few need it
+
     slice_ = full_slice(plan.population, *(parse_periods(plan, periods) or ()))
     return check_tables(plan, _arrow_tables(plan, tables), slice_.first, slice_.stop)
 
@@ -390,6 +316,8 @@ def write_tables(
         raise UsageError("`tables` and `progress` are for write_tables(plan, directory): frames are all written, at once")
     slice_ = full_slice(second.population, *(parse_periods(second, periods) or ()))
     rows = _arrow_tables(second, first)
+    from plotsim_core.validation.report import check_tables
+
     report = check_tables(second, rows, slice_.first, slice_.stop)
     streams = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
     target = Path(directory if directory is not None else second.dataset.output.directory)
@@ -421,8 +349,7 @@ def _write_streams(
 
 def sizes(plan: Plan, *, periods: str | None = None, tables: Sequence[str] | None = None) -> tuple[Size, ...]:
     """Return how large tables will be; nothing is made. An open window is taken as long as its span."""
-    end = plan.stop if plan.stop is not None else plan.first + plan.span
-    first, stop = parse_periods(plan, periods) or (plan.first, end)
+    first, stop = parse_periods(plan, periods) or (plan.first, plan.stop_or_span)
     table_plans = [find_table(plan, name) for name in tables] if tables else plan.tables
     return table_sizes(plan, tuple(table_plans), full_slice(plan.population, first, stop))
 

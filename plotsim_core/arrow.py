@@ -31,6 +31,11 @@ def taken(values: ArrowArray, indexes: NDArray[np.integer[Any]], is_null: NDArra
     return values.take(nullable_indexes)
 
 
+def plain_type(type_: pa.DataType) -> pa.DataType:
+    """Return a type without a dictionary: that of the values of an enum."""
+    return type_.value_type if isinstance(type_, pa.DictionaryType) else type_
+
+
 def repeated(value: object, type_: pa.DataType, count: int) -> ArrowArray:
     """Return a value of an Arrow type `count` times."""
     scalar: Any = pa.scalar(value, type_)

@@ -53,6 +53,11 @@ class ProblemError(ValueError):
         super().__init__("; ".join(map(str, problems)))
 
 
+def key_text(key: Any) -> str:
+    """Return a key as a path has it: truths as YAML has them."""
+    return str(key).lower() if isinstance(key, bool) else str(key)
+
+
 def value_text(value: Any) -> str:
     """Return a value as a person would write it, shortened when it is long."""
     text = _literal(value, 3)

@@ -15,13 +15,18 @@ from pydantic import AliasChoices
 from plotsim_core.config.archetypes import CurvePiece
 from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.connections import RELATIONSHIPS, SCOPE_WORDS
+from plotsim_core.config.conversions import TYPES
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import ALIASES, METRIC_TYPES
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import words_of
-from plotsim_core.config.table_kind import SECTIONS, declared_kinds
-from plotsim_core.config.tables import Table
+from plotsim_core.config.shape_words import PerForm, shape_words, shaped_kinds, words_of_shape
+from plotsim_core.config.star_schema import UNIT_SECTIONS
+from plotsim_core.config.table_kind import SECTIONS, TABLE_FORMS, declared_forms
+from plotsim_core.config.table_shape import SHAPE_WORDS, WHEN
+from plotsim_core.config.tables import Column, Nulls, Table
 from plotsim_core.config.units import KIND_SECTIONS
+from plotsim_core.config.written_columns import MOST_COLUMNS
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
@@ -43,8 +48,12 @@ def _add_models(model: type[Part]) -> None:
 _add_models(Part)
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
+_COLUMN_NAME = "^[A-Za-z_#][A-Za-z0-9_#]*$"
+"""The name of a column, or the pattern of several."""
 _REPLACED = ("Table", "Column", "DeclaredSource", "CurvePiece")
 """Models whose written form is put together here from the members of families."""
+_TOGETHER = (*UNIT_SECTIONS, "window")
+"""The sections that units need."""
 _NEUTRAL: Schema = {
     "reference": {"const": False, "description": "That its rows are not listed, as is seen anyway."},
     "count": {"const": 1, "description": "That a row is one row, as it is anyway."},
@@ -61,18 +70,23 @@ def json_schema() -> Schema:
     for name, complete in _COMPLETED.items():
         definitions[name] = complete(definitions[name])
     definitions = {name: _nullable(part) for name, part in definitions.items()}
+    common = _common_words()
     for word, source in SOURCES.items():
-        definitions[f"column.{word}"] = _column(source)
-    for name, kind in declared_kinds().items():
+        definitions[f"column.{word}"] = _column(source, common)
+    definitions["column.="] = _formula_column(common)
+    for name, kind in declared_forms().items():
         definitions[f"table.{name}"] = _table(kind)
     properties = root["properties"]
-    for section in SECTIONS:
-        kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind in declared_kinds(section)]
+    definitions["table"] = _shaped_table()
+    for section in SECTIONS[:-1]:
+        kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind in declared_forms(section)]
         properties[section] = {"type": "array", "items": {"anyOf": kinds}}
+    properties["tables"] = {"type": "array", "items": {"$ref": "#/$defs/table"}}
     properties["units"] = {"type": "array", "items": _unit_kind(root, properties)}
     properties["entity_features"] = {"anyOf": [{"type": "boolean"}, properties["entity_features"]]}
     properties["locale"] = {"anyOf": [{"type": "string"}, properties["locale"]]}
-    optional = {name: _or_null(part) if name not in root["required"] else part for name, part in properties.items()}
+    needed = {*root["required"], *_TOGETHER}
+    optional = {name: part if name in needed else _or_null(part) for name, part in properties.items()}
     optional["stages"] = optional["lifecycle"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -80,6 +94,7 @@ def json_schema() -> Schema:
         **{name: part for name, part in root.items() if name not in ("title", "properties")},
         "properties": optional,
         "not": {"required": ["lifecycle", "stages"]},
+        "dependentRequired": {section: [*_TOGETHER] for section in UNIT_SECTIONS},
         "$defs": definitions,
     }
 
@@ -89,7 +104,7 @@ def _unit_kind(root: Schema, properties: Schema) -> Schema:
     return {
         "type": "object",
         "properties": {name: part for name, part in properties.items() if name in KIND_SECTIONS},
-        "required": [name for name in root["required"] if name in KIND_SECTIONS],
+        "required": [*UNIT_SECTIONS],
         "additionalProperties": False,
     }
 
@@ -120,20 +135,108 @@ def _table(kind: type[Table]) -> Schema:
     schema = kind.model_json_schema(by_alias=True)
     schema.pop("$defs")
     properties = schema["properties"]
-    columns = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCES.items() if source.needs <= kind.knows]
+    words = [word for word, source in SOURCES.items() if source.needs <= kind.knows]
     bounds = {name: bound for name, bound in properties["columns"].items() if name in ("minItems", "maxItems")}
-    properties["columns"] = {"type": "array", **bounds, "items": {"anyOf": columns}}
+    properties["columns"] = _columns(words, bounds)
     for field in kind.model_fields.values():
         if isinstance(field.validation_alias, AliasChoices):
             alias_schema = {**properties[str(field.alias)], "description": f"The same as `{field.alias}`."}
             properties |= {str(name): alias_schema for name in field.validation_alias.choices if name != field.alias}
     if kind.section == "dimensions":
         properties |= {name: part for name, part in _NEUTRAL.items() if name not in properties}
-    siblings = declared_kinds(kind.section).values()
+    siblings = declared_forms(kind.section).values()
     return _nullable(schema) | _null_words((word for sibling in siblings for word in words_of(sibling)), properties)
 
 
-def _column(source: type[DeclaredSource]) -> Schema:
+def _columns(words: Iterable[str], bounds: Schema) -> Schema:
+    """Return the columns of some sources, as a list (with `bounds` of its length) or a mapping of names."""
+    columns = [{"$ref": f"#/$defs/column.{word}"} for word in (*words, "=")]
+    listed: Schema = {"type": "array", **bounds, "items": {"anyOf": columns, "required": ["name"]}}
+    entry: Schema = {"anyOf": [{"type": "string"}, {"anyOf": columns, "not": {"required": ["name"]}}]}
+    named: Schema = {"type": "object", "propertyNames": {"pattern": _COLUMN_NAME}, "additionalProperties": entry}
+    return listed if "maxItems" in bounds else {"anyOf": [listed, named]}
+
+
+def _shaped_table() -> Schema:
+    """A table of the section `tables`: the words of all kinds that are there, of which it may have those that what it is per
+    allows. Which names are those of tables is not known to a schema, so that all tables per one name have the same."""
+    name = {"type": "string", "pattern": f"^{_NAME}$"}
+    whole = {"type": "integer", "minimum": 0}
+    properties: Schema = {}
+    for kind in shaped_kinds():
+        schema = kind.model_json_schema(by_alias=True)["properties"]
+        properties |= {word: schema[word] for word in words_of_shape(kind)}
+    crossing = TABLE_FORMS["threshold"].model_json_schema(by_alias=True)["properties"]
+    properties |= {
+        "per": {"anyOf": [name, {"type": "array", "items": name, "minItems": 1}], "description": SHAPE_WORDS["per"]},
+        "rows": {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "array", "prefixItems": [whole, whole], "items": False, "minItems": 2},
+                name,
+                {"type": "object", "minProperties": 1},
+            ],
+            "description": SHAPE_WORDS["rows"],
+        },
+        "when": {
+            "type": "object",
+            "properties": {word: crossing[word] for word in WHEN},
+            "required": ["metric"],
+            "additionalProperties": False,
+            "description": SHAPE_WORDS["when"],
+        },
+    }
+    properties["columns"] = _columns(SOURCES, {})
+    return {
+        "type": "object",
+        "description": "A table of any shape: what it has rows per, how many, and its columns.",
+        "properties": {word: _or_null(part) if word != "name" else part for word, part in properties.items()},
+        "required": ["name"],
+        "additionalProperties": False,
+        "allOf": [{"if": _PER_FORMS[form], "then": _null_words(properties, words)} for form, words in shape_words().items()],
+    }
+
+
+_ONE_NAME: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "maxItems": 1}]}
+_PER_FORMS: dict[PerForm, Schema] = {
+    "nothing": {"properties": {"per": {"type": "null"}}},
+    "one name": {"required": ["per"], "properties": {"per": _ONE_NAME}},
+    "several names": {"required": ["per"], "properties": {"per": {"type": "array", "minItems": 2}}},
+}
+
+
+def _common_words() -> Schema:
+    """Return what every column may say, whatever its source, with the `count` of a pattern."""
+    conversion = {"type": "string", "pattern": rf"^({'|'.join(TYPES)}|decimal\(\s*\d{{1,2}}\s*,\s*\d\s*\))$"}
+    rate = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    nulls = _nullable(Nulls.model_json_schema())
+    words = _nullable(Column.model_json_schema(mode="validation"))["properties"]
+    return {
+        "name": {"type": "string", "pattern": _COLUMN_NAME},
+        "count": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": MOST_COLUMNS,
+            "description": "How many columns a name with a `#` makes: r1, r2 and so on of `r#`.",
+        },
+        **{word: part for word, part in words.items() if word not in ("name", "type", "source")},
+        "as": {**words["as"], **_or_null(conversion)},
+        "nulls": {"anyOf": [rate, nulls, {"type": "null"}]},
+    }
+
+
+def _formula_column(common: Schema) -> Schema:
+    """A column whose type is a formula: `= a * b`."""
+    return {
+        "type": "object",
+        "description": "A formula over other columns of the row, short for the type expression.",
+        "properties": {"type": {"type": "string", "pattern": "^=", "examples": ["= quantity * price"]}, **common},
+        "required": ["type"],
+        "additionalProperties": False,
+    }
+
+
+def _column(source: type[DeclaredSource], common: Schema) -> Schema:
     """A column of one source: its options stand beside name and type, the argument in the type."""
     schema, word = source.model_json_schema(), source.word
     options = _nullable(schema).get("properties", {})
@@ -149,14 +252,11 @@ def _column(source: type[DeclaredSource]) -> Schema:
         "type": "object",
         "description": source.__doc__ or "",
         "properties": {
-            "name": {"type": "string", "pattern": f"^{_NAME}$"},
             "type": {**type_, "examples": [source.example]},
-            "description": {"type": ["string", "null"]},
-            "decimals": {"type": ["integer", "null"], "minimum": 0, "maximum": 9},
-            "pii_note": {"type": ["string", "null"], "minLength": 1, "maxLength": 500},
+            **common,
             **options,
         },
-        "required": ["name", "type", *required],
+        "required": ["type", *required],
         "additionalProperties": False,
         **_null_words((word for _, other in SOURCES.items() for word in words_of(other)), options),
     }

@@ -23,6 +23,8 @@ _BOOKKEEPING = 0.001
 """Seconds that Dagster takes per asset and partition in `plotsim materialize`: benchmarks/bookkeeping.md."""
 _SPEED = 400_000
 """Rows per second from a config to Parquet: benchmarks/results.md."""
+_MANY = 1000
+"""Rows of a table from which on it is told how many different texts its columns have: to count them, they are drawn."""
 _LONG = 10
 """Seconds of bookkeeping that are worth a remark."""
 
@@ -37,21 +39,13 @@ def sparkline(population: Population, segment: SegmentPlan) -> str:
 
 def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str | None = None) -> None:
     """Print the window, segments, metrics and tables of a plan, with the expected sizes of its tables in some periods."""
-    last = plan.grain.label(plan.stop - 1) if plan.stop is not None else "..."
-    length, is_longer = plan.partition.name, plan.partition is not plan.grain
-    partitions = f"{_partition_count(plan):,} partitions{f' of a {length}' if is_longer else ''}"
-    partitions = partitions if plan.stop is not None else f"a partition each {length}"
     console.print(Text(f"{plan.name}: {plan.dataset.about}", style="bold"))
-    console.print(
-        f"{plan.grain.label(plan.first)} to {last}, {partitions}, span {plan.span}, {_unit_count(plan.population)}, "
-        f"seed {plan.seed}, scale {plan.dataset.scale:g}",
-        highlight=False,
-    )
+    console.print(", ".join(_facts(plan)), highlight=False)
     if plan.dataset.owners:
         console.print(f"owned by {', '.join(plan.dataset.owners)}", highlight=False)
     console.print()
-    for kind in plan.populations:
-        if len(plan.populations) > 1:
+    for kind in plan.kinds:
+        if len(plan.kinds) > 1:
             console.print(Text(f"{kind.unit}: {_unit_count(kind)}", style="bold"))
         segments, metrics = _kind_tables(kind)
         console.print(segments)
@@ -62,16 +56,7 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
         console.print(metrics)
         console.print()
         _show_connections(kind, console)
-    tables = _new_table("table", "kind", "cadence", "rows >", f"per {plan.grain.name} >", "Parquet >")
-    for table, size in zip(plan.tables, sizes, strict=True):
-        cadence_text = str(cadence(table, plan.grain.name))
-        tables.add_row(
-            size.table, table.kind, cadence_text, f"{size.rows:,}", f"{size.per_period:,.0f}", readable(size.bytes)
-        )
-    tables.add_section()
-    total = sum(size.rows for size in sizes), sum(size.bytes for size in sizes)
-    tables.add_row("all", "", "", f"{total[0]:,}", "", readable(total[1]))
-    console.print(tables)
+    console.print(_sizes_table(plan, sizes))
     console.print()
     if periods is not None:
         console.print(f"Sizes are those of {periods}.")
@@ -79,18 +64,46 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
         console.print(f"The window is open: sizes are those of its first {plan.span} {plan.grain.name}s.")
     for note in plan.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
-    for line in _varieties(plan):
+    for line in varieties(plan, [size.table for size in sizes if size.rows >= _MANY]):
         console.print(line, highlight=False, soft_wrap=True)
-    for line in backfill(plan, total[0]):
+    for line in backfill(plan, sum(size.rows for size in sizes)):
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _varieties(plan: Plan) -> list[str]:
-    """Return how many different texts columns have, of which some would repeat if there were no more."""
+def _facts(plan: Plan) -> list[str]:
+    """Return what is fixed of a whole plan, in words: its window and units where it has them, seed and scale."""
+    facts: list[str] = []
+    if plan.has_window:
+        last = plan.grain.label(plan.stop - 1) if plan.stop is not None else "..."
+        length, is_longer = plan.partition.name, plan.partition is not plan.grain
+        partitions = f"{_partition_count(plan):,} partitions{f' of a {length}' if is_longer else ''}"
+        partitions = partitions if plan.stop is not None else f"a partition each {length}"
+        facts += [f"{plan.grain.label(plan.first)} to {last}", partitions, f"span {plan.span}"]
+    units = [_unit_count(plan.population)] if plan.kinds else ["no units"]
+    scale = [f"scale {plan.dataset.scale:g}"] if plan.kinds else []
+    return [*facts, *([] if plan.has_window else ["no window"]), *units, f"seed {plan.seed}", *scale]
+
+
+def _sizes_table(plan: Plan, sizes: Sequence[Size]) -> Table:
+    """Return the tables of a plan with their sizes: rows per period where there are periods."""
+    per_period = [f"per {plan.grain.name} >"] if plan.has_window else []
+    tables = _new_table("table", "kind", "cadence", "rows >", *per_period, "Parquet >")
+    for table, size in zip(plan.tables, sizes, strict=True):
+        period_rows = [f"{size.per_period:,.0f}"] if plan.has_window else []
+        cadence_text = str(cadence(table, plan.grain.name))
+        tables.add_row(size.table, table.kind, cadence_text, f"{size.rows:,}", *period_rows, readable(size.bytes))
+    tables.add_section()
+    total_rows, total_bytes = sum(size.rows for size in sizes), sum(size.bytes for size in sizes)
+    tables.add_row("all", "", "", f"{total_rows:,}", *([""] if plan.has_window else []), readable(total_bytes))
+    return tables
+
+
+def varieties(plan: Plan, tables: Sequence[str]) -> list[str]:
+    """Return how many different texts columns of some tables have, of which some would repeat if there were no more."""
     texts = [
         (f"{table.name}.{column.name}", column.spec.source.variety(table.spec, plan.population_of(table).dataset))
         for table in plan.tables
-        if not table.shown_table
+        if table.name in tables and not table.shown_table
         for column in table.columns
     ]
     return [f"{name}: {text}." for name, text in texts if text]
@@ -121,7 +134,9 @@ def _show_connections(population: Population, console: Console) -> None:
 
 def backfill(plan: Plan, rows: int) -> list[str]:
     """Return, in a line or two, how long a backfill of everything takes through Dagster, and whether longer partitions would
-    help. An open window is taken as long as its span."""
+    help. An open window is taken as long as its span. Without a window there are no partitions, and nothing to tell."""
+    if not plan.has_window:
+        return []
     assets, count = len(plan.tables) + 1, _partition_count(plan)
     row_seconds, record_seconds = rows / _SPEED, assets * count * _BOOKKEEPING
     message = f"Made through Dagster in one run: about {_duration(row_seconds + record_seconds)}, "
@@ -135,8 +150,7 @@ def backfill(plan: Plan, rows: int) -> list[str]:
 
 def _partition_count(plan: Plan, length: Grain | None = None) -> int:
     """Return how many partitions, of the plan's or another length, the window has, or the span of an open one."""
-    stop = plan.stop if plan.stop is not None else plan.first + plan.span
-    ends = plan.grain.starts(np.array([plan.first, stop - 1], dtype=np.int64))
+    ends = plan.grain.starts(np.array([plan.first, plan.stop_or_span - 1], dtype=np.int64))
     low, high = (length or plan.partition).holding(ends).tolist()
     return int(high - low + 1)
 

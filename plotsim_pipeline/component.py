@@ -76,9 +76,10 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
         except ConfigError as error:
             return dg.Definitions.merge(broken_definitions(dataset_name(file.stem), error), executor)
         if plan.stop is not None and (self.schedule.enabled or self.schedule.cron is not None):
+            reason = "the window has an end" if plan.has_window else "there is no window"
             raise dg.DagsterInvalidDefinitionError(
-                f"{file}: `schedule` has no effect, since the window of {plan.name} has an end and so no next partition. "
-                "Leave `schedule` away in defs.yaml, or take the end of the window away"
+                f"{file}: `schedule` has no effect: {reason}, so {plan.name} has no next partition. "
+                "Leave `schedule` away in defs.yaml, or give the config a window without an end"
             )
         path = self.store.path if "://" in self.store.path else str(Path(context.project_root) / self.store.path)
         store = store_of(self.store.kind, path)

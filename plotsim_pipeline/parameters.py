@@ -80,11 +80,6 @@ def expected_rows(plan: Plan) -> int:
     return sum(size.rows for size in sizes(plan))
 
 
-def target_rows(plan: Plan, parameters: Mapping[str, Any]) -> int:
-    """Return how many rows a run with the given parameters wants the whole dataset to have."""
-    return int(parameters.get("target_rows") or expected_rows(plan_with(plan, parameters)))
-
-
 def parameter_metadata(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metadata by which an asset tells people, its store and the run log what it makes otherwise."""
     return {PARAMETERS: dg.MetadataValue.json(dict(parameters))} if parameters else {}

@@ -1,5 +1,6 @@
 """Windows as partitions: one partitions definition per dataset, shared by all its assets. A partition is a period, or
-several (`window.partition`). All moments are UTC."""
+several (`window.partition`). All moments are UTC. A dataset without a window has none: its tables are states that are made
+whole, and WHOLE stands where others have the key of a partition."""
 
 import os
 from bisect import bisect_right
@@ -11,7 +12,7 @@ import numpy as np
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.numerics.calendar import Grain
-from plotsim_core.output.partitions import key_format, keys_between
+from plotsim_core.output.partitions import WHOLE, key_format, keys_between
 
 BACKFILL_VARIABLE = "PLOTSIM_BACKFILL"
 RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -28,11 +29,13 @@ _AHEAD_STEP = 500
 """The partitions that a closed window has ahead of today are rounded up to so many: the definition stays over reloads."""
 
 
-def partitions_for(plan: Plan) -> dg.TimeWindowPartitionsDefinition:
-    """Return the partitions of the plan's window; a key is the first moment of its partition.
+def partitions_for(plan: Plan) -> dg.TimeWindowPartitionsDefinition | None:
+    """Return the partitions of the plan's window; a key is the first moment of its partition. None without a window.
 
     A closed window has all its partitions whatever today is. An open one has those that are over.
     """
+    if not plan.has_window:
+        return None
     form = key_format(plan.partition)
     return dg.TimeWindowPartitionsDefinition(
         start=_start_of(plan.grain, plan.first).strftime(form),
@@ -58,6 +61,8 @@ def backfill_policy() -> dg.BackfillPolicy:
 
 def periods_in(plan: Plan, key: str) -> tuple[int, int]:
     """Return (first, stop) of the periods of one partition."""
+    if not plan.has_window:
+        return plan.first, plan.first + 1
     partition = _period_at(plan.partition, datetime.strptime(key, key_format(plan.partition)))
     first, stop = (_period_at(plan.grain, _start_of(plan.partition, edge)) for edge in (partition, partition + 1))
     return first, stop
@@ -70,13 +75,20 @@ def periods_between(plan: Plan, keys: Sequence[str]) -> tuple[int, int]:
 
 def key_of(plan: Plan, period: int) -> str:
     """Return the key of the partition that holds a period."""
+    if not plan.has_window:
+        return WHOLE
     partition = _period_at(plan.partition, _start_of(plan.grain, period))
     return _start_of(plan.partition, partition).strftime(key_format(plan.partition))
 
 
 def end_of(plan: Plan, key: str) -> str:
     """Return the moment at which a partition ends, as stores write it down of states."""
-    return f"{_start_of(plan.grain, periods_in(plan, key)[1]):%Y-%m-%d %H:%M:%S}"
+    return WHOLE if not plan.has_window else moment_of(plan, periods_in(plan, key)[1])
+
+
+def moment_of(plan: Plan, period: int) -> str:
+    """Return the moment at which a period begins, as stores write it down of states."""
+    return f"{_start_of(plan.grain, period):%Y-%m-%d %H:%M:%S}"
 
 
 def keys_until(plan: Plan, keys: Sequence[str], moment: str) -> Sequence[str]:
@@ -109,7 +121,7 @@ def latest_complete(plan: Plan, now: datetime) -> int:
 
 
 def window_keys(plan: Plan, now: datetime) -> list[str]:
-    """Return the keys of the whole window, or of what is over of it at `now` if it is open."""
+    """Return the keys of the whole window, or of what is over of it at `now` if it is open; WHOLE alone without a window."""
     return keys_between(plan, plan.first, plan.stop if plan.stop is not None else latest_complete(plan, now) + 1)
 
 

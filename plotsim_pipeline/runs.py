@@ -51,7 +51,9 @@ def in_progress(plan: Plan, instance: dg.DagsterInstance, keys: Sequence[str]) -
         if not is_ours and run.job_name not in (plan.name, f"{plan.name}_increment"):
             continue
         first, last = (run.tags.get(tag) or run.tags.get(PARTITION) for tag in RANGE)
-        if first is not None and last is not None:
+        if not plan.has_window:
+            busy_keys.update(keys)
+        elif first is not None and last is not None:
             busy_keys.update(key for key in keys if first <= key <= last)
     return busy_keys
 

@@ -42,8 +42,8 @@ def automation(
     the increment if not `running`.
 
     The job named after the dataset makes its tables, the report, overview and manifest; `<dataset>_increment` the tables and
-    the report; `<dataset>_overview` what is told of all that is stored. The stages are assets off their path. The
-    increment's schedule runs shortly after the end of a partition, or as `cron` says (in UTC).
+    report, where there are partitions; `<dataset>_overview` what is told of all that is stored. The stages are assets off
+    their path. The increment's schedule runs shortly after the end of a partition, or as `cron` says (in UTC).
     """
     dataset_assets = dg.AssetSelection.groups(plan.name)  # the stages have a group of their own
     overview_assets = dataset_assets & dg.AssetSelection.tag(LAYER, OVERVIEW_LAYER)
@@ -59,9 +59,18 @@ def automation(
     description = f"What is told of all that is stored of {plan.name}."
     overview = job(f"{plan.name}_overview", selection=overview_assets, description=description)
 
+    if plan.stop is not None:
+        return dg.Definitions(jobs=[dataset_job, *([increment] if plan.has_window else []), overview])
+    schedules = [_increment_schedule(plan, needs, increment.name, cron, running), _overview_schedule(plan, overview.name)]
+    return dg.Definitions(jobs=[dataset_job, increment, overview], schedules=schedules, sensors=[automation_sensor(plan)])
+
+
+def _increment_schedule(plan: Plan, needs: Needs, job: str, cron: str | None, running: bool) -> dg.ScheduleDefinition:
+    """Return the schedule that makes the latest complete partition, and what is missing before it."""
+
     @dg.schedule(
-        name=increment.name,
-        job=increment,
+        name=job,
+        job_name=job,
         cron_schedule=cron or INCREMENT_CRON[plan.partition.name],
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
@@ -73,18 +82,19 @@ def automation(
             store: Store = getattr(context.resources, needs.store)
             return requests(plan, store, context.instance, context.scheduled_execution_time)
 
-    overview_schedule = dg.ScheduleDefinition(
-        name=overview.name,
-        job=overview,
+    return _increment
+
+
+def _overview_schedule(plan: Plan, job: str) -> dg.ScheduleDefinition:
+    """Return the schedule that tells of all that is stored."""
+    return dg.ScheduleDefinition(
+        name=job,
+        job_name=job,
         cron_schedule=OVERVIEW_CRON[plan.partition.name],
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Pictures, score and answer key of all that is stored of {plan.name}.",
     )
-    jobs = [dataset_job, increment, overview]
-    if plan.stop is not None:
-        return dg.Definitions(jobs=jobs)
-    return dg.Definitions(jobs=jobs, schedules=[_increment, overview_schedule], sensors=[automation_sensor(plan)])
 
 
 def requests(plan: Plan, store: Store, instance: dg.DagsterInstance, now: datetime) -> list[dg.RunRequest] | dg.SkipReason:

@@ -31,6 +31,8 @@ COLUMNS: dict[str, tuple[str, Any]] = {
     "ref.weights": ("weighted_plan.weights", {"low": 1, "mid": 2, "top": 0}),
     "ref.distribution": ("first_plan.distribution", "uniform"),
     "ref.exponent": ("popular_plan.exponent", 3),
+    "ref.during": ("valid_plan.during", {"from": "from", "to": "end"}),
+    "ref.of": ("any_till.of", "others"),
 }
 """For each field: the column and what of it is changed, and the new value."""
 

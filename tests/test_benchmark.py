@@ -6,14 +6,14 @@ from pathlib import Path
 
 from plotsim_core import load_config
 from plotsim_core.config.column_source import SOURCES
-from plotsim_core.config.table_kind import TABLE_KINDS
+from plotsim_core.config.table_kind import TABLE_FORMS
 from plotsim_core.plan.schemas import DERIVED
 
 EVERYTHING = load_config(Path(__file__).parents[1] / "benchmarks" / "everything.yaml")
 
 
 def test_every_kind_of_table_is_measured() -> None:
-    assert {table.kind for table in EVERYTHING.tables} == set(TABLE_KINDS)
+    assert {table.form for table in EVERYTHING.tables} == set(TABLE_FORMS)
 
 
 def test_every_column_source_is_measured() -> None:
@@ -21,7 +21,7 @@ def test_every_column_source_is_measured() -> None:
 
 
 def test_every_way_to_derive_a_table_is_measured() -> None:
-    declared = {table.name for table in EVERYTHING.dataset.tables}
+    declared = {table.name for table in EVERYTHING.dataset.all_tables}
     for name, derive in DERIVED.items():
         tables = tuple(table for table in EVERYTHING.tables if table.name in declared)
         assert list(derive(EVERYTHING.dataset, tables)), name

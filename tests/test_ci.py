@@ -35,16 +35,19 @@ def test_the_workflow_sets_up_a_python_that_the_package_allows() -> None:
     assert setup["cache"] == "pip" and (ROOT / setup["cache-dependency-path"]).exists()
 
 
-def test_ci_runs_each_test_once() -> None:
-    """`make test` and `make check` have each test, but for those of `make endurance`, and none of them twice."""
+def test_ci_runs_each_test_whole_and_once() -> None:
+    """`make test` and `make check` have each test, but for those of `make endurance`, and none of them twice: but for tests
+    of random examples, of which `make test` tries some, and `make check` all."""
     assert re.findall(r"^make (\w+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE) == ["test", "check"]
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(r"^check: lint ", makefile, re.MULTILINE)
     selections = dict(
         re.findall(r'^(test|check|endurance):.*\n.*pytest.* -m "?([a-z() ]+?)"? tests', makefile, re.MULTILINE)
     )
-    for slow, long, endurance in itertools.product([False, True], repeat=3):
+    assert re.findall(r"PLOTSIM_LAW_TIMES=([\d.]+) .*pytest.*tests$", makefile, re.MULTILINE) == ["0.25"]
+    for slow, long, random, endurance in itertools.product([False, True], repeat=4):
         if long or not endurance:  # what is for endurance is a long proof
-            marks = {"slow": slow, "long": long, "endurance": endurance}
-            commands = [command for command, selection in selections.items() if eval(selection, {}, marks)]
-            assert commands == ["endurance" if endurance else "check" if slow or long else "test"], marks
+            marks = {"slow": slow, "long": long, "random": random, "endurance": endurance}
+            commands = {command for command, selection in selections.items() if eval(selection, {}, marks)}
+            whole = "endurance" if endurance else "check" if slow or long or random else "test"
+            assert commands == ({whole, "test"} if random and not (slow or long) else {whole}), marks

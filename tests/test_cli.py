@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import duckdb
@@ -17,9 +18,11 @@ from click.testing import CliRunner, Result
 
 import plotsim_core
 from plotsim_core.cli import main
+from plotsim_core.cli.group import COMMANDS
 from plotsim_core.run_files import REPORT_FILES
 from plotsim_core.schema import json_schema
 from tests.laws.made import BUNDLED
+from tests.marks import slow_but
 
 BROKEN = "about: x\nunit: company\nwindow: [2024-01, 2024-12]\nsegmnts: []\nmetrics: [{name: a, type: scor}]\n"
 
@@ -105,6 +108,7 @@ def test_strict_stops_at_a_warning_before_anything_is_written(tmp_path: Path) ->
     _plotsim("validate", path, "--strict", code=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUNDLED)
 def test_info_shows_segments_metrics_and_tables_and_makes_nothing(name: str, tmp_path: Path) -> None:
     plan = plotsim_core.load_config(plotsim_core.template(name))
@@ -143,6 +147,7 @@ def test_templates_are_listed_printed_and_not_overwritten(tmp_path: Path) -> Non
     assert "did you mean 'saas'" in _plotsim("template", "sas", code=2).stderr
 
 
+@pytest.mark.slow
 def test_schema_prints_the_json_schema(tmp_path: Path) -> None:
     assert json.loads(_plotsim("schema").stdout) == json_schema()
     _plotsim("schema", "-o", tmp_path / "schema.json")
@@ -215,7 +220,7 @@ def _break(form: str, directory: Path) -> None:
         pq.write_table(pa.concat_tables([rows, rows.slice(0, 1)]), directory / "fct_payments.parquet")
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", slow_but(FORMS, "parquet"))
 def test_check_passes_whole_data_and_fails_broken_data(form: str, tmp_path: Path) -> None:
     """The seed and the scale of the data need not be told; a row that stands twice is exit code 1, and named."""
     data = _written(form, tmp_path / "data", "--seed", "7", "--scale", "0.5")
@@ -232,7 +237,7 @@ def test_check_passes_whole_data_and_fails_broken_data(form: str, tmp_path: Path
     assert "The data is broken" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", slow_but(FORMS, "parquet"))
 def test_check_refuses_data_of_another_config(form: str, tmp_path: Path) -> None:
     """Another config, another seed and another scale are exit code 2, and the message says what the data says."""
     data = _written(form, tmp_path / "data", "--seed", "7")
@@ -255,6 +260,7 @@ def test_check_knows_data_however_its_scale_was_given(scale: float | None, tmp_p
     assert "2024-02 to 2024-03" in output
 
 
+@pytest.mark.slow
 def test_check_takes_the_copy_of_the_config_beside_the_data(tmp_path: Path) -> None:
     """The dataset keeps the name that its data says, whatever the file of the config is called."""
     data = _written("duckdb", tmp_path)
@@ -297,6 +303,7 @@ def test_check_of_what_is_no_data_is_exit_code_2(tmp_path: Path) -> None:
     assert "--config" in _plotsim("check", tmp_path / "empty", code=2).stderr
 
 
+@pytest.mark.slow
 def test_files_that_are_not_of_this_run_are_named(tmp_path: Path) -> None:
     """Of another dataset or format; not those that the run replaces, and nothing in a directory that is not a run's."""
     (tmp_path / "notes.txt").write_text("mine")
@@ -308,3 +315,14 @@ def test_files_that_are_not_of_this_run_are_named(tmp_path: Path) -> None:
     assert "not of this run" not in other.stderr
     third = _plotsim("run", "minimal", "-o", tmp_path, "--format", "parquet")
     assert "dim_customer.csv, dim_date.csv, fct_engagement.csv, fct_payments.csv, notes.txt" in third.stderr
+
+
+def test_the_list_of_commands_is_that_of_their_modules() -> None:
+    """Each is where the list says, begins its help with what the list says of it, and none is left out."""
+    modules = {import_module(f"plotsim_core.cli.{module}") for module, _ in COMMANDS.values()}
+    assert modules
+    assert main.commands.keys() == COMMANDS.keys()
+    for name, (module, words) in COMMANDS.items():
+        command = main.commands[name]
+        assert command.callback is not None and command.callback.__module__ == f"plotsim_core.cli.{module}"
+        assert (command.help or "").split()[:4] == words.split()[:4]

@@ -14,6 +14,8 @@ from plotsim_core import Plan, list_templates, load_config, template
 TABLES = {"saas": 10, "hr": 7, "ecommerce": 8, "education": 7, "healthcare": 8}
 SEEDS = [None, *(pytest.param(seed, marks=pytest.mark.long) for seed in (11, 12))]
 """The stories hold with other seeds than the config's own too, so they are no luck."""
+QUICK_FIRST = [page if page.stem in ("saas", "delivery") else pytest.param(page, marks=pytest.mark.slow) for page in PAGES]
+"""The pages, those of two small datasets without a mark."""
 
 
 @lru_cache(maxsize=3)
@@ -37,7 +39,7 @@ def test_there_are_daily_weekly_and_monthly_ones() -> None:
     assert {load_config(template(name)).grain.name for name in list_templates()} >= {"day", "week", "month"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", QUICK_FIRST, ids=lambda page: page.stem)
 def test_a_page_shows_what_the_dataset_says(page: Path) -> None:
     """Otherwise `make docs` writes it anew."""
     plan, connection = database(page.stem)
@@ -51,7 +53,7 @@ def test_the_readme_lists_them() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", QUICK_FIRST, ids=lambda page: page.stem)
 def test_the_answers_show_the_story(page: Path, seed: int | None) -> None:
     """With the margins that the page states, whatever the seed."""
     _, connection = database(page.stem, seed)

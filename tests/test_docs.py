@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from docs import correlations
+from docs import correlations, drafts
 from docs.gallery import PICTURE, picture
 from plotsim_core import ConfigError, from_mapping, generate_tables, load_config
 from plotsim_core.cli import main
@@ -75,14 +75,25 @@ def test_the_fragments_of_the_pages_make_tables_without_a_warning(fragment: str)
     plan = from_mapping(raw, name="shops")
     assert plan.warnings == ()
     last = (plan.stop or plan.first + 60) - 1  # of an open window, the first periods
-    frames = generate_tables(plan, periods=f"{plan.grain.label(plan.first)}..{plan.grain.label(last)}")
+    periods = f"{plan.grain.label(plan.first)}..{plan.grain.label(last)}" if plan.has_window else None
+    frames = generate_tables(plan, periods=periods)
     assert all(len(frame) for frame in frames.values())
 
 
+@pytest.mark.slow
 def test_the_correlations_are_those_that_come_out() -> None:
     """Otherwise `make docs` writes them anew."""
     assert correlations.written(README) == README
     assert "\n".join(correlations.rows()) in README
+
+
+def test_the_page_of_drafts_counts_every_config_of_tests() -> None:
+    """Otherwise `make docs` writes its table anew. None of them has a unit."""
+    page = drafts.PAGE.read_text(encoding="utf-8")
+    assert "\n".join(drafts.rows()) in page
+    configs = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in drafts.CONFIGS.glob("*.yaml")}
+    assert configs.keys() == drafts.BEFORE.keys()
+    assert not any({"unit", "metrics", "segments"} & config.keys() for config in configs.values())
 
 
 def test_the_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +112,7 @@ def test_the_code_of_the_page_about_output_runs(monkeypatch: pytest.MonkeyPatch,
     assert (tmp_path / "data" / "validation_report.txt").is_file()
 
 
+@pytest.mark.slow
 def test_the_code_of_the_page_about_slices_runs(tmp_path: Path) -> None:
     """Each program prints what its comments say; the one of several processes, the rows of both tables."""
     page = (ROOT / "docs" / "slices.md").read_text(encoding="utf-8")
@@ -114,6 +126,7 @@ def test_the_code_of_the_page_about_slices_runs(tmp_path: Path) -> None:
         assert f"# {done.stdout.strip()}" in code or done.stdout.strip() == str(rows)
 
 
+@pytest.mark.slow
 def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each `plotsim` command shown succeeds, and `explain` prints what is shown."""
     monkeypatch.chdir(tmp_path)

@@ -29,6 +29,7 @@ from tests.marks import slow_but
 BUNDLE = {"config.yaml", "manifest.json", "validation_report.txt"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["csv", "parquet"])
 @pytest.mark.parametrize("name", slow_but((name for name in list_templates() if name != "streaming"), "minimal"))
 def test_frames_are_written_as_the_run_writes_its_rows(name: str, format: str, tmp_path: Path) -> None:
@@ -40,6 +41,7 @@ def test_frames_are_written_as_the_run_writes_its_rows(name: str, format: str, t
     assert filecmp.cmpfiles(tmp_path / "run", tmp_path / "frames", names, shallow=False)[1:] == ([], [])
 
 
+@pytest.mark.slow
 def test_frames_go_to_the_directory_of_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     plan = load_template("minimal")
@@ -50,6 +52,7 @@ def test_frames_go_to_the_directory_of_the_config(tmp_path: Path, monkeypatch: p
     assert report.startswith("minimal, 2024-01 to 2024-12: score ")
 
 
+@pytest.mark.slow
 def test_the_report_is_of_the_frames_not_of_the_config(tmp_path: Path) -> None:
     """A row that was taken away is a reference that resolves to nothing."""
     plan = load_template("minimal")

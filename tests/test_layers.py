@@ -19,8 +19,8 @@ LAYERS: list[set[str]] = [
     {"engine"},
     {"columns"},
     {"tables"},
-    {"truth", "validation", "output"},
-    {"api", "cli", "schema", "show", "__init__", "__main__"},
+    {"importers", "truth", "validation", "output"},
+    {"api", "cli", "loading", "schema", "show", "__init__", "__main__"},
 ]
 """The layers, from the ground up. Within the first, the order is that of GROUND."""
 GROUND = ["families", "errors", "run_files", "version", "numerics", "arrow"]

@@ -1,4 +1,5 @@
-"""Names that tell nobody what they hold are not among the locals and members of the packages, nor the locals of tests."""
+"""Names that tell nobody what they hold are not among the locals and members of the packages, the benchmarks and the
+scripts of the docs, nor the locals of tests."""
 
 from __future__ import annotations
 
@@ -8,9 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted(path for package in ("plotsim_core", "plotsim_pipeline") for path in (ROOT / package).rglob("*.py"))
+FOLDERS = ("benchmarks", "docs", "plotsim_core", "plotsim_pipeline")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-RIDDLES = frozenset({"begun", "found", "held", "here", "own", "said", "says", "there", "told"})
+RIDDLES = frozenset(
+    ("asked", "begun", "found", "gone", "held", "here", "kept", "made", "own", "said", "says", "taken", "there", "told")
+)
 """Participles and adverbs: a local is a noun, and a boolean says what is true."""
 
 

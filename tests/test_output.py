@@ -14,11 +14,13 @@ from click.testing import CliRunner
 from plotsim_core import UsageError, load_config, write_tables
 from plotsim_core.cli import main
 from plotsim_core.output.format import FORMATS
+from tests.marks import slow_but
 
 MINIMAL = Path(__file__).parent.parent / "configs" / "minimal.yaml"
 
 
-@pytest.mark.parametrize("format_", list(FORMATS))
+@pytest.mark.slow
+@pytest.mark.parametrize("format_", slow_but(FORMATS, "csv", "parquet"))
 def test_seed_and_scale_are_recorded_in_everything(format_: str, tmp_path: Path) -> None:
     """A seed and a scale given on the command line stand in the config's copy, the report and the files themselves."""
     command = ["run", str(MINIMAL), "-o", str(tmp_path), "--format", format_, "--seed", "7", "--scale", "2", "--validate"]

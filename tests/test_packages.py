@@ -132,6 +132,7 @@ def test_metadata_are_complete(name: str) -> None:
     assert "Typing :: Typed" in core.classifiers and (PACKAGES[name] / "py.typed").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOLDERS)
 def test_what_is_imported_is_declared_and_no_more(name: str) -> None:
     modules = modules_needed(PACKAGES[name]) - {"plotsim_core", "plotsim_pipeline"}
@@ -165,6 +166,7 @@ def test_a_command_that_cannot_be_imported_names_its_distribution(monkeypatch: p
     assert result.output.startswith("'status' is a command of no_such_module, which cannot be imported: No module named")
 
 
+@pytest.mark.slow
 def test_the_generator_works_where_only_its_own_needs_are(tmp_path: Path) -> None:
     """In a process that refuses to import whatever is installed here and does not come with plotsim-core."""
     needs = closure({canonicalize_name(Requirement(line).name) for line in metadata(CORE).core.dependencies})

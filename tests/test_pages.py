@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import slow_but
 from tests.pages import commands, files, options, run, run_python
 
 CONFIG = """
@@ -77,6 +78,7 @@ def test_a_program_writes_all_files_of_a_run() -> None:
     assert all((Path("there") / name).read_bytes() == content for name, content in by_frames.items())
 
 
+@pytest.mark.slow
 def test_a_session_works_and_works_again() -> None:
     assert len(commands(SESSION)) == 7
     for command in commands(SESSION) * 2:
@@ -103,7 +105,7 @@ def test_the_reference_is_read_as_it_is_meant() -> None:
     assert len(COMMANDS["run"]) == 9
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", slow_but(COMMANDS, *list(COMMANDS)[1:]))
 def test_every_option_works_and_is_explained(command: str) -> None:
     argument = {"list-templates": "", "template": "hr"}.get(command, "gym.yaml")
     for option, value in [("", ""), *COMMANDS[command]]:
@@ -114,6 +116,7 @@ def test_every_option_works_and_is_explained(command: str) -> None:
     assert all(re.search(rf"(^|[ ,]){option}\b", helped, re.MULTILINE) for option, _ in COMMANDS[command]), helped
 
 
+@pytest.mark.slow
 def test_short_options_do_what_the_long_ones_do() -> None:
     long = run("plotsim run gym.yaml --output-dir long --seed 7 --validate --quiet")
     short = run("plotsim run gym.yaml -o short -s 7 -v -q")

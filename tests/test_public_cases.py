@@ -18,6 +18,7 @@ from plotsim_core import ConfigError, Plan, from_mapping, generate_tables, templ
 from plotsim_core.config.read import read
 from plotsim_core.validation.report import check_directory
 from tests.cases import EMPTY, LARGE, NUMBERS, TEXTS, WORDS, plan_of, stored, wide
+from tests.marks import slow_but
 
 FORMATS = ("csv", "jsonl", "parquet", "duckdb")
 
@@ -38,7 +39,8 @@ def rows_in(plan: Plan, folder: Path, format_: str, table: str, *columns: str) -
     return Counter(duckdb.sql(f"SELECT {listed} FROM {relation[format_]}").fetchall())
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.slow
+@pytest.mark.parametrize("format_", slow_but(FORMATS, "csv", "parquet"))
 def test_reserved_words_are_names_in_every_format(format_: str, tmp_path: Path) -> None:
     """Of tables and columns; every check of what was written passes."""
     plan = plan_of(WORDS)
@@ -83,6 +85,7 @@ def test_a_name_that_cannot_be_one_is_refused_in_a_sentence() -> None:
     assert "dimensions[0].name" in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_table_of_500_columns(tmp_path: Path) -> None:
     """Loads and is made in seconds; a formula reads its neighbours."""
     begin = time.perf_counter()
@@ -207,7 +210,7 @@ def test_years_beyond_what_is_possible_are_refused_with_the_bounds() -> None:
     assert len(generate_tables(days("2261-01", "2263-12", "month"), tables=["dim_date"])["dim_date"]) == 36
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", slow_but(FORMATS, "csv", "parquet"))
 @pytest.mark.parametrize(("table", "column"), [("dim_user", "phone"), ("dim_user", "post"), ("fct_visits", "seen")])
 def test_whole_numbers_beyond_doubles_are_exact_in_every_format(
     format_: str, table: str, column: str, tmp_path: Path
@@ -226,6 +229,7 @@ def test_whole_numbers_beyond_doubles_are_exact_in_sql_and_python(tmp_path: Path
     assert set(frame["dim_post"]["number"].tolist()) == set(LARGE) and str(frame["fct_visits"]["visits"].dtype) == "Int64"
 
 
+@pytest.mark.slow
 def test_a_count_with_gaps_stays_whole_in_texts(tmp_path: Path) -> None:
     """3 and not 3.0, and nothing where it is missing."""
     for format_ in ("csv", "jsonl"):

@@ -13,13 +13,14 @@ from benchmarks.robustness.configs import composed
 from benchmarks.robustness.page import page
 from benchmarks.robustness.trial import Trial, tried
 from benchmarks.robustness.words import every_word, words_of
+from tests.marks import slow_but
 
 SEEDS = range(20)
 COMPOSED = range(220)
 """Composing is cheap: so many configs show whether a word is ever used."""
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", slow_but(SEEDS, 5))
 def test_a_random_config_neither_crashes_nor_alarms(seed: int) -> None:
     trial = tried(seed)
     assert not (trial.crash or trial.refused or trial.alarms), f"{trial}\n{trial.crash}"
@@ -45,6 +46,7 @@ def test_a_seed_is_one_config() -> None:
     assert composed(8).raw != first.raw
 
 
+@pytest.mark.slow
 def test_the_page_tells_of_crashes_and_alarms() -> None:
     """A run that found something says so, with the seed that shows it."""
     trials = [Trial(3, "tiny", crash="Traceback\nValueError: no"), tried(4)]

@@ -13,7 +13,7 @@ import yaml
 
 import plotsim_core
 from plotsim_core.config.column_source import SOURCES
-from plotsim_core.config.table_kind import declared_kinds
+from plotsim_core.config.table_kind import declared_forms
 from plotsim_core.schema import json_schema
 from tests.test_docs import BASE, FRAGMENTS
 
@@ -39,7 +39,7 @@ def _segment(**more: Any) -> dict[str, Any]:
 
 def test_it_is_a_valid_schema_that_knows_every_kind_and_source() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    definitions = {f"table.{kind}" for kind in declared_kinds()} | {f"column.{word}" for word in SOURCES}
+    definitions = {f"table.{kind}" for kind in declared_forms()} | {f"column.{word}" for word in SOURCES}
     assert definitions <= set(SCHEMA["$defs"])
 
 
@@ -61,6 +61,10 @@ def test_every_fragment_of_the_pages_is_accepted(fragment: str) -> None:
     assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(raw, default=str)))] == []
 
 
+_PLAIN: dict[str, Any] = {
+    "about": "Users",
+    "dimensions": [{"name": "users", "reference": True, "count": 9, "columns": [{"name": "user_id", "type": "id"}]}],
+}
 ACCEPTED = {
     "stage as a list": _changed(lifecycle={"track": "engagement", "stages": [["a", 0], {"b": 0.5}]}),
     "connection pooled": _changed(
@@ -97,6 +101,16 @@ ACCEPTED = {
     "features keys": _changed(entity_features={"metrics": ["engagement"], "include_labels": False}),
     "holdout": _changed(holdout={"target": "engagement", "periods": 2}),
     "issues": _changed(quality=[{"table": "fct_payments", "issue": "null_injection", "rate": 0.1, "column": "payments"}]),
+    "plain tables": _PLAIN,
+    "plain tables and dates": {**_PLAIN, "window": ["2024-01", "2024-03"]},
+    "unit called period": {
+        **_changed(unit="period", dimensions=None, facts=None, events=None),
+        "tables": [
+            {"name": "dim_period", "per": "period", "columns": {"period_id": "id"}},
+            {"name": "cards", "per": "period", "rows": 2e0, "columns": {"card_id": "id"}},
+        ],
+    },
+    "rows as 1e3": {"about": "Users", "tables": [{"name": "users", "rows": 1e3, "columns": {"user_id": "id"}}]},
     "arrival": _changed(segments=[_segment(arrival={"kind": "explicit", "start_periods": [0, 1, 2]})]),
 }
 
@@ -113,7 +127,20 @@ def _with_column(**column: Any) -> dict[str, Any]:
     return config
 
 
+def _with_table(**table: Any) -> dict[str, Any]:
+    config = _template("saas")
+    return {**config, "tables": [*config.get("tables", ()), {"name": "extra", "columns": {"extra_id": "id"}, **table}]}
+
+
 REFUSED = {
+    "growth of rows per unit": _with_table(per="company", rows=2, growth=1),
+    "growth of rows per unit and period": _with_table(per=["company", "period"], rows=2, growth=1),
+    "rows of a grid": _with_table(per=["company", "other", "period"], when={"metric": "mrr", "below": 2}),
+    "metrics of a plain table": _with_table(rows=2, metrics=["mrr"]),
+    "word of another section": _with_table(per="company", left="dim_company"),
+    "unit without the rest": {**_PLAIN, "unit": "user"},
+    "units without a window": {name: part for name, part in _template("minimal").items() if name != "window"},
+    "nothing but tables": {name: part for name, part in _PLAIN.items() if name != "about"},
     "unknown key": _changed(metric=[]),
     "unknown key of a metric": _changed(metrics=[{"name": "a", "type": "score", "polarity": "positive", "colour": 1}]),
     "unknown metric type": _changed(metrics=[{"name": "a", "type": "scores", "polarity": "positive"}]),

@@ -77,6 +77,7 @@ def test_the_format_that_the_guide_names(guide: str) -> None:
     assert Path("output/fct_payments.parquet").is_file() and not Path("output/fct_payments.csv").exists()
 
 
+@pytest.mark.slow
 def test_the_quick_start(readme: str) -> None:
     shell, python = fenced(readme, "bash")[0], fenced(readme, "python")[0]
     assert [command.split()[1] for command in commands(shell)] == ["template", "run"]
@@ -91,6 +92,7 @@ def test_the_quick_start(readme: str) -> None:
     assert listed <= {path.name for path in Path("output").iterdir()}
 
 
+@pytest.mark.slow
 def test_every_command_of_the_page_twice(readme: str) -> None:
     """A second time is no error: nothing of anybody's is lost."""
     values = [command for block in fenced(readme, "bash") for command in commands(block)]
@@ -100,6 +102,7 @@ def test_every_command_of_the_page_twice(readme: str) -> None:
         assert done.exit_code == 0, f"{command}: {done.output}"
 
 
+@pytest.mark.slow
 def test_every_line_of_the_reference_of_commands(readme: str) -> None:
     """Each command alone, and with each of its options, short and long."""
     run("plotsim template minimal -o config.yaml")

@@ -11,6 +11,7 @@ from docs.datasets import shown
 from plotsim_core import Plan
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.grid import UnitGrid
 from tests.laws.made import BUNDLED, DATASETS, bundled, made_table
 
 BYTES = 3.0
@@ -22,8 +23,11 @@ SCALES = {"saas": 5, "delivery": 2, "minimal": 20}
 
 def allowed(plan: Plan, table: TablePlan, rows: int) -> float:
     """Return how far an estimate may be off: 2 % or three standard deviations of the count, whichever is more. A row that is
-    dropped or late is told of in the ledger with all its columns, so entries come together."""
+    dropped or late is told of in the ledger with all its columns, so entries come together; so do the rows of a grid that
+    one unit has in a period."""
     together = 1
+    if isinstance(table.spec, UnitGrid):
+        together = table.spec.combinations(plan.population)
     if table.kind == LEDGER:
         together = max(len(broken.columns) for broken in plan.tables if broken.issues)
     return max(NEAR * rows, 3.0 * (rows * together) ** 0.5)
@@ -38,16 +42,18 @@ def test_estimates_hold_for_every_table(name: str) -> None:
         assert abs(size.rows - rows) <= allowed(plan, table, rows), (table.name, size.rows, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["saas", pytest.param("hr", marks=pytest.mark.long)])
 def test_estimates_hold_where_units_are_sampled(name: str) -> None:
     """At scale 60 and more, versions and the rows of those who leave too."""
     plan = plotsim_core.load_config(plotsim_core.template(name), scale=60)
     for table, size in zip(plan.tables, plotsim_core.sizes(plan), strict=True):
-        if table.kind not in ("proportional", "variable", "detail"):  # the most rows, and the longest to make
+        if table.form not in ("proportional", "variable", "detail"):  # the most rows, and the longest to make
             rows = made_table(plan, table.name).num_rows
             assert abs(size.rows - rows) <= allowed(plan, table, rows), (table.name, size.rows, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bytes_hold_for_every_bundled_config(name: str, tmp_path: Path) -> None:
     plan = shown(plotsim_core.template(name), scale=SCALES.get(name, 1))
@@ -94,9 +100,21 @@ bridges: [{ name: bridge_plan, left: dim_shop, right: dim_plan, cardinality: [1,
         assert abs(size.rows / len(result[size.table]) - 1) < 0.1, size
 
 
+@pytest.mark.slow
 def test_a_million_units_are_sized_without_making_them() -> None:
     plan = plotsim_core.load_config(plotsim_core.template("saas"), scale=100_000)
     rows = {size.table: size.rows for size in plotsim_core.sizes(plan)}
     small = {s.table: s.rows for s in plotsim_core.sizes(plotsim_core.load_config(plotsim_core.template("saas"), scale=100))}
     for table in ("dim_company", "dim_user", "fct_revenue", "evt_login"):
         assert abs(rows[table] / (1000 * small[table]) - 1) < 0.02
+
+
+def test_exact_numbers_are_told_exactly() -> None:
+    """Over two years of days, of which an estimate looks at some."""
+    tables = [
+        {"name": "sales", "rows": 5000, "columns": {"sale_id": "id", "at": "timestamp"}},
+        {"name": "lines", "per": "sales", "rows": {"exact": 12000}, "columns": {"line": "sequence"}},
+    ]
+    raw = {"about": "Sales", "window": ["2023-01-01", "2024-12-31", "day"], "tables": tables}
+    sizes = plotsim_core.sizes(plotsim_core.from_mapping(raw, name="sales"))
+    assert {size.table: size.rows for size in sizes} == {"sales": 5000, "lines": 12000, "dim_date": 731}

@@ -26,7 +26,7 @@ Row = tuple[str, Shape, int]
 """Whose a config is, our shape of it, and the score, 0 to 100, that our checks give to its data."""
 
 
-def page(rows: Mapping[str, Row], found: list[Difference], broken: Mapping[str, str]) -> str:
+def page(rows: Mapping[str, Row], all_differences: list[Difference], broken: Mapping[str, str]) -> str:
     """Return the page. `broken` maps configs to why they do not load."""
     lines = [INTRODUCTION, "| config | whose | loads | tables | rows of dimensions | our checks | differs |"]
     lines += ["|---|---|---|---:|---:|---:|---|"]
@@ -34,13 +34,15 @@ def page(rows: Mapping[str, Row], found: list[Difference], broken: Mapping[str, 
         if name in broken:
             lines.append(f"| {name} | {whose} | **no** | – | – | – | – |")
             continue
-        own = [difference for difference in found if difference.config == name]
-        said = ", ".join(sorted({f"{difference.what} of {difference.table}" for difference in own})) or "no"
+        config_differences = [difference for difference in all_differences if difference.config == name]
+        summary = (
+            ", ".join(sorted({f"{difference.what} of {difference.table}" for difference in config_differences})) or "no"
+        )
         entries = sum(table.get("rows", 0) for table in shape.values())
-        lines.append(f"| {name} | {whose} | yes | {len(shape)} | {entries:,} | {score} | {said} |")
+        lines.append(f"| {name} | {whose} | yes | {len(shape)} | {entries:,} | {score} | {summary} |")
     meant: dict[str, list[Difference]] = {}
     open_ = []
-    for difference in found:
+    for difference in all_differences:
         why = reason(difference)
         if why is None:
             open_.append(difference)

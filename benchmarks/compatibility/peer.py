@@ -24,28 +24,28 @@ def shape(config: Any) -> dict[str, dict[str, Any]]:
 
     output = config.output.model_copy(update={"format": "csv", "partition_by": None})
     declared = {table.name: table for table in config.tables}
-    found: dict[str, dict[str, Any]] = {}
+    tables: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         run(config.model_copy(update={"output": output}), folder)
         for path in sorted(Path(folder).iterdir()):
             if path.suffix == ".log":
-                found[path.name] = {"kind": "log", "columns": []}
+                tables[path.name] = {"kind": "log", "columns": []}
             if path.suffix != ".csv":
                 continue
             frame = pandas.read_csv(path, low_memory=False)
             table = declared.get(path.stem)
             kind = str(table.type) if table else _kind(path.stem, config)
-            found[path.stem] = {"kind": kind, "columns": list(frame.columns)}
+            tables[path.stem] = {"kind": kind, "columns": list(frame.columns)}
             if frame.empty:
-                found[path.stem]["empty"] = True
+                tables[path.stem]["empty"] = True
             if table is not None:
                 key = [table.primary_key] if isinstance(table.primary_key, str) else list(table.primary_key)
-                found[path.stem]["key"] = key
-                found[path.stem]["references"] = _references(table)
-            if found[path.stem]["kind"] in ("dim", "source"):
-                own = found[path.stem].get("key", list(frame.columns[:1]))
-                found[path.stem]["rows"] = len(frame.drop_duplicates(own))
-    return found
+                tables[path.stem]["key"] = key
+                tables[path.stem]["references"] = _references(table)
+            if tables[path.stem]["kind"] in ("dim", "source"):
+                key_columns = tables[path.stem].get("key", list(frame.columns[:1]))
+                tables[path.stem]["rows"] = len(frame.drop_duplicates(key_columns))
+    return tables
 
 
 def _kind(name: str, config: Any) -> str:
@@ -64,15 +64,15 @@ def main(out: Path, files: list[str]) -> None:
     warnings.simplefilter("ignore")
     from plotsim import create_from_yaml, load_template
 
-    found: dict[str, Any] = {}
+    shapes: dict[str, Any] = {}
     for file in files:
         try:
             config = create_from_yaml(Path(file)) if Path(file).exists() else load_template(file)
-            found[Path(file).stem] = shape(config)
+            shapes[Path(file).stem] = shape(config)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other configs are still to be made
-            found[Path(file).stem] = {"error": f"{type(error).__name__}: {error}".replace("\n", " ")[:2000]}
-        print(f"{Path(file).stem}: {'refused' if 'error' in found[Path(file).stem] else 'made'}", flush=True)
-    out.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            shapes[Path(file).stem] = {"error": f"{type(error).__name__}: {error}".replace("\n", " ")[:2000]}
+        print(f"{Path(file).stem}: {'refused' if 'error' in shapes[Path(file).stem] else 'made'}", flush=True)
+    out.write_text(json.dumps(shapes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -33,13 +33,13 @@ def ours(path: Path) -> dict[str, dict[str, Any]]:
     """Return the shape of what we make of a config. Raises ConfigError if it does not load."""
     plan = load_config(path)
     frames = generate_tables(plan)
-    found = {table.name: _shape(table) for table in plan.tables}
+    tables = {table.name: _shape(table) for table in plan.tables}
     for name, frame in frames.items():
         if name.startswith("dim_"):
-            found[name]["rows"] = len(frame.drop_duplicates(_own_key(plan, name)))
+            tables[name]["rows"] = len(frame.drop_duplicates(_own_key(plan, name)))
         if frame.empty:
-            found[name]["empty"] = True
-    return found
+            tables[name]["empty"] = True
+    return tables
 
 
 def judged(path: Path) -> Report:

@@ -61,16 +61,16 @@ def main() -> None:
     parser.add_argument("--peer", type=Path, help="an interpreter that has plotsim 0.7.0")
     parser.add_argument("--quick", action="store_true", help="few draws; print the page rather than write it")
     parser.add_argument("--only", nargs="+", choices=list(SECTIONS), default=list(SECTIONS), help="print these sections")
-    asked = parser.parse_args()
-    scale = QUICK if asked.quick else FULL
-    configs = {name: raw for section in asked.only for name, raw in SECTIONS[section].configs(scale).items()}
+    options = parser.parse_args()
+    scale = QUICK if options.quick else FULL
+    configs = {name: raw for section in options.only for name, raw in SECTIONS[section].configs(scale).items()}
     with tempfile.TemporaryDirectory() as folder:
-        peer = start(asked.peer, Path(folder), configs)
+        peer = start(options.peer, Path(folder), configs)
         if peer.process is None:
             print(f"plotsim {VERSION} is not there: its columns stay empty", flush=True)
         try:
             sections = []
-            for name in asked.only:
+            for name in options.only:
                 print(f"measuring {name} ...", flush=True)
                 sections.append(SECTIONS[name].section(scale, peer))
         finally:
@@ -78,7 +78,7 @@ def main() -> None:
                 peer.process.kill()
                 peer.process.wait()
     text = page(sections, peer.process is not None)
-    if asked.quick or len(asked.only) < len(SECTIONS):
+    if options.quick or len(options.only) < len(SECTIONS):
         print(text)
     else:
         PAGE.write_text(text, encoding="utf-8")

@@ -36,12 +36,12 @@ class Found:
     pair: Pair
     trajectory: str
     declared: float
-    found: float
+    estimate: float
     error: float
 
     @property
     def off(self) -> float:
-        return abs(self.found - self.declared)
+        return abs(self.estimate - self.declared)
 
 
 def pairs_of(kinds: dict[str, Raw]) -> list[Pair]:
@@ -62,13 +62,13 @@ def refused(
     kinds: dict[str, Raw], pairs: Sequence[Pair], strengths: Sequence[float] = STRENGTHS
 ) -> dict[tuple[Pair, float], str]:
     """Return what load says of pairs that cannot have a correlation, by pair and strength."""
-    said = {}
+    refusals = {}
     for pair in pairs:
         for declared in strengths:
             text = ours.refusal(paired(kinds, [pair], declared, "growth", 3)) if declared else None
             if text is not None:
-                said[pair, declared] = text
-    return said
+                refusals[pair, declared] = text
+    return refusals
 
 
 def measured(
@@ -106,25 +106,25 @@ def section(scale: Scale, peer: Peer) -> Section:
         f"{{{', '.join(f'{r:g}' for r in STRENGTHS)}}}, on every trajectory; what the margins do not allow is said at load.",
     )
     pairs = pairs_of(FAMILIES)
-    said = refused(FAMILIES, pairs)
-    found = []
+    refusals = refused(FAMILIES, pairs)
+    correlations = []
     for trajectory in TRAJECTORIES:
         for declared in STRENGTHS:
-            possible = [pair for pair in pairs if (pair, declared) not in said]
-            found += [exact for exact, _ in measured(FAMILIES, trajectory, declared, possible, scale.units)]
+            possible = [pair for pair in pairs if (pair, declared) not in refusals]
+            correlations += [exact for exact, _ in measured(FAMILIES, trajectory, declared, possible, scale.units)]
     cells = scale.units * 50
     page.blocks.append(
-        f"{len(found)} correlations of ours at {cells:,} cells each; units without variation and persistence. The standard "
-        f"error of one is {np.median([one.error for one in found]):.4f} (median), "
-        f"{max(one.error for one in found):.4f} (largest)."
+        f"{len(correlations)} correlations of ours at {cells:,} cells each; units without variation and persistence. "
+        f"The standard error of one is {np.median([one.error for one in correlations]):.4f} (median), "
+        f"{max(one.error for one in correlations):.4f} (largest)."
     )
-    page.blocks.append(_by_trajectory("exact residuals", found))
-    page.blocks.append(_by_pair(pairs, found, said))
-    worst = [one for one in found if one.off > CORRELATION_TOLERANCE]
+    page.blocks.append(_by_trajectory("exact residuals", correlations))
+    page.blocks.append(_by_pair(pairs, correlations, refusals))
+    worst = [one for one in correlations if one.off > CORRELATION_TOLERANCE]
     if worst:
         far = max(worst, key=lambda one: one.off)
         page.miss(
-            f"{len(worst)} of {len(found)} correlations are off by more than {CORRELATION_TOLERANCE}; the most is "
+            f"{len(worst)} of {len(correlations)} correlations are off by more than {CORRELATION_TOLERANCE}; the most is "
             f"{_sentence(far)}"
         )
         page.blocks.append(_list(worst))
@@ -132,20 +132,20 @@ def section(scale: Scale, peer: Peer) -> Section:
     return page
 
 
-def _by_trajectory(title: str, found: Sequence[Found]) -> str:
+def _by_trajectory(title: str, correlations: Sequence[Found]) -> str:
     rows = []
     for trajectory in TRAJECTORIES:
-        off = [one.off for one in found if one.trajectory == trajectory]
+        off = [one.off for one in correlations if one.trajectory == trajectory]
         rows.append([trajectory, str(len(off)), number(float(np.mean(off)), 4), number(max(off), 4)])
     return table([f"trajectory ({title})", "pairs × strengths", "mean abs. error", "largest"], rows)
 
 
-def _by_pair(pairs: Sequence[Pair], found: Sequence[Found], said: dict[tuple[Pair, float], str]) -> str:
+def _by_pair(pairs: Sequence[Pair], correlations: Sequence[Found], refusals: dict[tuple[Pair, float], str]) -> str:
     rows = []
     for pair in pairs:
-        here = [one for one in found if one.pair == pair]
-        out = [f"{declared:g}" for declared in STRENGTHS if (pair, declared) in said]
-        off, errors = [one.off for one in here], [one.error for one in here]
+        pair_correlations = [one for one in correlations if one.pair == pair]
+        out = [f"{declared:g}" for declared in STRENGTHS if (pair, declared) in refusals]
+        off, errors = [one.off for one in pair_correlations], [one.error for one in pair_correlations]
         rows.append(
             [
                 " × ".join(pair),
@@ -160,33 +160,35 @@ def _by_pair(pairs: Sequence[Pair], found: Sequence[Found], said: dict[tuple[Pai
 
 def _sentence(one: Found) -> str:
     pair = " × ".join(one.pair)
-    return f"{one.off:.3f}: {pair} on {one.trajectory}, declared {one.declared:g}, found {one.found:.3f} ± {one.error:.3f}"
+    return (
+        f"{one.off:.3f}: {pair} on {one.trajectory}, declared {one.declared:g}, found {one.estimate:.3f} ± {one.error:.3f}"
+    )
 
 
 def _list(worst: Sequence[Found]) -> str:
     first = sorted(worst, key=lambda one: -one.off)[:12]
     rows = [
-        [" × ".join(one.pair), one.trajectory, f"{one.declared:g}", f"{one.found:.3f} ± {one.error:.3f}"] for one in first
+        [" × ".join(one.pair), one.trajectory, f"{one.declared:g}", f"{one.estimate:.3f} ± {one.error:.3f}"] for one in first
     ]
     return table(["furthest off", "trajectory", "declared", "found"], rows)
 
 
 def _beside(page: Section, scale: Scale, peer: Peer) -> None:
     pairs = pairs_of(TYPES)
-    said = refused(TYPES, pairs)
+    refusals = refused(TYPES, pairs)
     columns: dict[str, list[Found]] = {"exact": [], "blind": [], "peer": [], "pooled": []}
     for trajectory in TRAJECTORIES:
         for declared in STRENGTHS:
-            possible = [pair for pair in pairs if (pair, declared) not in said]
+            possible = [pair for pair in pairs if (pair, declared) not in refusals]
             for exact, blind in measured(TYPES, trajectory, declared, possible, scale.shared_units):
                 columns["exact"].append(exact)
                 columns["blind"].append(blind)
-            made = peer.values(f"correlation {trajectory} {declared}")
+            peer_values = peer.values(f"correlation {trajectory} {declared}")
             for i, pair in enumerate(pairs):
-                if made and pair in possible:
-                    raw = [np.asarray(made[f"{side}{i}"], dtype=np.float64) for side in "ab"]
+                if peer_values and pair in possible:
+                    raw = [np.asarray(peer_values[f"{side}{i}"], dtype=np.float64) for side in "ab"]
                     given, plain = (
-                        correlation(*(by_segment_and_period(one, made["segment"]) for one in raw)),
+                        correlation(*(by_segment_and_period(one, peer_values["segment"]) for one in raw)),
                         correlation(*raw),
                     )
                     columns["peer"].append(Found(pair, trajectory, declared, *given))
@@ -196,7 +198,7 @@ def _beside(page: Section, scale: Scale, peer: Peer) -> None:
         "types. plotsim does not say what it expected, so residuals are standardised by mean and deviation over the units "
         "of the same segment and period, ours too; the first column has ours by exact expectation. Pooled is the plain "
         "correlation of plotsim's columns, which its compensation aims at. Pairs and strengths that we refuse or warn "
-        f"of are left out: {len(said)} of {len(pairs) * len(STRENGTHS)}."
+        f"of are left out: {len(refusals)} of {len(pairs) * len(STRENGTHS)}."
     )
     worst = [one for one in columns["exact"] if one.off > CORRELATION_TOLERANCE + 3 * one.error]
     if worst:
@@ -211,7 +213,7 @@ def _beside(page: Section, scale: Scale, peer: Peer) -> None:
         for group in groups:
             cells = []
             for column in columns.values():
-                off = [one.off for one in column if of(one) == group and np.isfinite(one.found)]
+                off = [one.off for one in column if of(one) == group and np.isfinite(one.estimate)]
                 cells.append(f"{np.mean(off):.3f} / {max(off):.3f}" if off else "–")
             rows.append([group, *cells])
         heads = [title, "ours, exact", "ours", "plotsim 0.7.0", "plotsim 0.7.0, pooled"]

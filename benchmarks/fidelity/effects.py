@@ -90,12 +90,12 @@ def _seasons(page: Section, scale: Scale, peer: Peer) -> None:
         pairs = [ours.block(still(seasoned(2 * scale.units, shape, season))) for season in (True, False)]
         on, off = (peer.values(f"season {shape} {season}") for season in (True, False))
         for name in TYPES:
-            found = {m: _factor(ours.values(pairs[0], name), ours.values(pairs[1], name), m) for m in FACTORS}
+            factors = {m: _factor(ours.values(pairs[0], name), ours.values(pairs[1], name), m) for m in FACTORS}
             theirs = [number(_factor(on[name], off[name], m)) if on and off else "–" for m in FACTORS]
-            rows.append([f"{name}, {shape}", " / ".join(number(one) for one in found.values()), " / ".join(theirs)])
-            worst = max(FACTORS, key=lambda m: abs(found[m] / FACTORS[m] - 1))
-            if abs(found[worst] / FACTORS[worst] - 1) > SEASON_TOLERANCE:
-                page.miss(f"season of {name} on {shape}: {found[worst]:.3f}, declared {FACTORS[worst]}")
+            rows.append([f"{name}, {shape}", " / ".join(number(one) for one in factors.values()), " / ".join(theirs)])
+            worst = max(FACTORS, key=lambda m: abs(factors[m] / FACTORS[m] - 1))
+            if abs(factors[worst] / FACTORS[worst] - 1) > SEASON_TOLERANCE:
+                page.miss(f"season of {name} on {shape}: {factors[worst]:.3f}, declared {FACTORS[worst]}")
     page.blocks.append(
         "March, April and May with a season over without it, declared 1.200 / 1.300 / 1.000. No mean is led "
         "beyond a range by them; one that is, is held inside:\n\n" + table(["metric, shape", "ours", "plotsim 0.7.0"], rows)
@@ -113,19 +113,19 @@ def _treatment(page: Section, scale: Scale) -> None:
                     {**raw["segments"][0], "treatment": {"fraction": 0.4, "lift_log_odds": lift, "start_period": 6}}
                 ],
             }
-            said = ours.refusal(with_)
-            if said is not None:
+            refusal = ours.refusal(with_)
+            if refusal is not None:
                 page.skip("`treatment` of a segment, which the language does not know yet")
                 return
             plain, treated = ours.values(ours.block(raw), "m"), ours.values(ours.block(with_), "m")
             arm = (plain != treated).any(axis=0)
             columns = np.concatenate([treated, arm[None, :]])
             parts = [_lift(part[:-1], part[-1] > 0) for part in np.array_split(columns, 50, axis=1)]
-            found = _lift(treated, arm), float(np.std(parts, ddof=1) / np.sqrt(len(parts)))
+            actual_lift = _lift(treated, arm), float(np.std(parts, ddof=1) / np.sqrt(len(parts)))
             before = int((plain[:6] != treated[:6]).sum())
-            rows.append([f"{shape}, {lift:g}", percent(float(arm.mean())), estimate(found), str(before)])
-            if abs(found[0] / lift - 1) > LIFT_TOLERANCE:
-                page.miss(f"lift {lift:g} on {shape}: {estimate(found)}")
+            rows.append([f"{shape}, {lift:g}", percent(float(arm.mean())), estimate(actual_lift), str(before)])
+            if abs(actual_lift[0] / lift - 1) > LIFT_TOLERANCE:
+                page.miss(f"lift {lift:g} on {shape}: {estimate(actual_lift)}")
     heads = ["shape, lift of log odds", "share treated (40 % declared)", "lift found", "values changed before the start"]
     page.blocks.append(
         "From a score, whose mean is 0.1 + 0.8 position: mean log odds of the treated arm less those of the control, by "
@@ -159,9 +159,9 @@ def _arrivals(page: Section, scale: Scale) -> None:
 
 
 def _dispersion(counts: Floats, driver: Floats, scale: float) -> list[str]:
-    here = driver > 0
-    mean = driver[here] * scale
-    off = (counts[here] - mean) ** 2 / mean
+    is_driven = driver > 0
+    mean = driver[is_driven] * scale
+    off = (counts[is_driven] - mean) ** 2 / mean
     return [number(float(counts.sum() / (driver.sum() * scale)), 4), estimate(batched(lambda x: float(x.mean()), off))]
 
 
@@ -172,15 +172,17 @@ def _events(page: Section, scale: Scale, peer: Peer) -> None:
         stages = ours.block(raw)
         uses = stages.population.table("evt_use")
         assert isinstance(uses.spec, ProportionalEvent)
-        found = _dispersion(uses.spec.row_counts(uses, stages).astype(float), stages.correlated(0), one)
-        made = peer.values(f"events {one}")
+        our_cells = _dispersion(uses.spec.row_counts(uses, stages).astype(float), stages.correlated(0), one)
+        peer_values = peer.values(f"events {one}")
         theirs = (
-            _dispersion(made["event"], made["driver"].astype(np.float64), one) if made and "event" in made else ["–", "–"]
+            _dispersion(peer_values["event"], peer_values["driver"].astype(np.float64), one)
+            if peer_values and "event" in peer_values
+            else ["–", "–"]
         )
-        rows.append([f"{one:g}", found[0], theirs[0], found[1], theirs[1]])
-        ratio, error = (float(part) for part in found[1].split(" ± "))
+        rows.append([f"{one:g}", our_cells[0], theirs[0], our_cells[1], theirs[1]])
+        ratio, error = (float(part) for part in our_cells[1].split(" ± "))
         if abs(ratio - 1) > 4 * error:
-            page.miss(f"events of scale {one:g} have a dispersion of {found[1]}")
+            page.miss(f"events of scale {one:g} have a dispersion of {our_cells[1]}")
     heads = ["scale", "rows / expected: ours", "plotsim 0.7.0", "variance / mean: ours", "plotsim 0.7.0"]
     page.blocks.append(
         "Events in proportion to a count; a Poisson count has a variance of its mean:\n\n" + table(heads, rows)

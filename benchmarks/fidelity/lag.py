@@ -120,16 +120,16 @@ def _decay(page: Section, scale: Scale) -> None:
     for kernel, window in (("geometric", 4), ("linear", 4)):
         follower = metric("b", TYPES["score"], follows="a", delay=2, decay_window=window, decay_kernel=kernel, strength=0.9)
         raw = still(config([metric("a", TYPES["score"]), follower], ["growth"], 4 * scale.shared_units, _PERIODS))
-        said = ours.refusal(raw)
-        if said is not None:
-            page.skip(f"decay_window, which the language does not know yet ({said[:60]})")
+        refusal = ours.refusal(raw)
+        if refusal is not None:
+            page.skip(f"decay_window, which the language does not know yet ({refusal[:60]})")
             return
         stages = ours.block(raw)
         weights = 0.5 ** np.arange(window) if kernel == "geometric" else np.arange(window, 0, -1.0)
         expected = 0.9 * weights / np.sqrt(np.sum(weights**2))
-        found = [after(stages.scores(0), stages.scores(1), 2 + s) for s in range(window)]
-        rows.append([kernel, ", ".join(f"{w:.3f}" for w in expected), ", ".join(f"{r:.3f}" for r, _ in found)])
-        if max(abs(r - w) for (r, _), w in zip(found, expected, strict=True)) > 0.02:
+        correlations = [after(stages.scores(0), stages.scores(1), 2 + s) for s in range(window)]
+        rows.append([kernel, ", ".join(f"{w:.3f}" for w in expected), ", ".join(f"{r:.3f}" for r, _ in correlations)])
+        if max(abs(r - w) for (r, _), w in zip(correlations, expected, strict=True)) > 0.02:
             page.miss(f"the {kernel} kernel over {window} periods is {rows[-1][2]}, expected {rows[-1][1]}")
     page.blocks.append(
         "A decay over 4 periods, delay 2, strength 0.9; correlations of scores at lags 2, 3, 4, 5:\n\n"
@@ -147,16 +147,22 @@ def _beside(page: Section, scale: Scale, peer: Peer) -> None:
     rows = []
     for shape in SHAPES:
         raw = following(TYPES, shape, scale.shared_units)
-        found = []
+        residual_sets = []
         for config_ in (still(raw), raw):
             stages = ours.block(config_)
             names = ours.names(stages)
-            found.append({name: by_segment_and_period(ours.values(stages, name), ours.segments(stages)) for name in names})
-        made = peer.values(f"lag {shape}")
-        if made:
-            found.append({name: by_segment_and_period(made[name], made["segment"]) for name in found[0]})
+            residual_sets.append(
+                {name: by_segment_and_period(ours.values(stages, name), ours.segments(stages)) for name in names}
+            )
+        peer_values = peer.values(f"lag {shape}")
+        if peer_values:
+            residual_sets.append(
+                {name: by_segment_and_period(peer_values[name], peer_values["segment"]) for name in residual_sets[0]}
+            )
         for delay in DELAYS:
-            rows.append([shape, str(delay), *(_seen(one, delay) for one in found), *["–"] * (3 - len(found))])
+            rows.append(
+                [shape, str(delay), *(_seen(one, delay) for one in residual_sets), *["–"] * (3 - len(residual_sets))]
+            )
     heads = ["shape", "lag", "ours", "ours, defaults", "plotsim 0.7.0"]
     page.blocks.append("Followers that peak at the lag, and the mean correlation there:\n\n" + table(heads, rows))
 

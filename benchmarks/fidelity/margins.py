@@ -71,7 +71,7 @@ def p_value(spec: Metric, margin: Twin, values: Floats) -> float:
 
 def margins(draws: int, seeds: range, families: dict[str, Raw] = FAMILIES) -> dict[tuple[str, float], Margin]:
     """Return what is found of each family at each position."""
-    found: dict[tuple[str, float], Margin] = {}
+    measured_margins: dict[tuple[str, float], Margin] = {}
     for seed in seeds:
         stages = ours.block(at_positions(draws, seed, families))
         segment = ours.segments(stages)
@@ -80,13 +80,13 @@ def margins(draws: int, seeds: range, families: dict[str, Raw] = FAMILIES) -> di
             for number_, position in enumerate(POSITIONS):
                 mean = spec.means[0] + (spec.means[1] - spec.means[0]) * position
                 values = stages.correlated(place)[:, segment == number_].ravel()
-                if (name, position) not in found:
-                    found[name, position] = Margin(mean, twin(spec, mean))
-                one = found[name, position]
+                if (name, position) not in measured_margins:
+                    measured_margins[name, position] = Margin(mean, twin(spec, mean))
+                one = measured_margins[name, position]
                 one.p.append(p_value(spec, one.margin, values))
                 one.means.append(float(values.mean()))
                 one.on_bound.append(on_bound(spec.bounds, values, DISTRIBUTIONS[spec.family].inflated))
-    return found
+    return measured_margins
 
 
 def on_bound(bounds: tuple[float, float] | None, values: Floats, inflated: bool = False) -> float:
@@ -115,20 +115,20 @@ def section(scale: Scale, peer: Peer) -> Section:
         f"{MEAN_TOLERANCE:.0%} of the declared one, and fewer than {percent(MOST_ON_BOUND, 1)} of the values lie "
         "exactly on a bound.",
     )
-    found = margins(scale.draws, range(scale.seeds))
+    measured_margins = margins(scale.draws, range(scale.seeds))
     rows = []
     for name in FAMILIES:
-        here = [found[name, position] for position in POSITIONS]
-        passed = [sum(p > SMALLEST_P for p in one.p) for one in here]
-        off = [np.mean(one.means) / one.mean - 1 for one in here]
-        errors = [np.std(one.means) / np.sqrt(len(one.means)) / abs(one.mean) for one in here]
-        bound = max(float(np.mean(one.on_bound)) for one in here)
+        family_margins = [measured_margins[name, position] for position in POSITIONS]
+        passed = [sum(p > SMALLEST_P for p in one.p) for one in family_margins]
+        off = [np.mean(one.means) / one.mean - 1 for one in family_margins]
+        errors = [np.std(one.means) / np.sqrt(len(one.means)) / abs(one.mean) for one in family_margins]
+        bound = max(float(np.mean(one.on_bound)) for one in family_margins)
         worst = int(np.argmax(np.abs(off)))
         rows.append(
             [
                 name,
                 " / ".join(map(str, passed)),
-                " / ".join(f"{np.median(one.p):.2f}" for one in here),
+                " / ".join(f"{np.median(one.p):.2f}" for one in family_margins),
                 f"{100 * off[worst]:+.3f} ± {100 * errors[worst]:.3f} %",
                 percent(bound),
             ]
@@ -155,8 +155,8 @@ def _beside(page: Section, scale: Scale, peer: Peer) -> None:
     for name, kind in _OLD.items():
         stages = ours.block(still(_old(name, scale)))
         both = [_seen(ours.values(stages, "m"), ours.segments(stages), kind)]
-        made = peer.values(f"margin {name}")
-        both.append(_seen(made["m"].astype(np.float64), made["segment"], kind) if made else ["–"] * 3)
+        peer_values = peer.values(f"margin {name}")
+        both.append(_seen(peer_values["m"].astype(np.float64), peer_values["segment"], kind) if peer_values else ["–"] * 3)
         rows.append([name, *(cell for pair in zip(*both, strict=True) for cell in pair)])
     heads = ["metric"]
     for what in ("exactly on a bound", "distinct values", "mean, first → last period of growth"):

@@ -38,8 +38,8 @@ def full(size: int, units: int, shapes: tuple[str, ...] = ("growth", "decline"))
 def matrix_errors(residuals: list[Floats], declared: Floats) -> Floats:
     """Return |found - declared| of each pair."""
     size = len(residuals)
-    found = [[correlation(residuals[i], residuals[j])[0] for j in range(i)] for i in range(size)]
-    return np.array([abs(found[i][j] - declared[i, j]) for i in range(size) for j in range(i)])
+    correlations = [[correlation(residuals[i], residuals[j])[0] for j in range(i)] for i in range(size)]
+    return np.array([abs(correlations[i][j] - declared[i, j]) for i in range(size) for j in range(i)])
 
 
 def configs(scale: Scale) -> dict[str, Raw]:
@@ -61,10 +61,12 @@ def section(scale: Scale, peer: Peer) -> Section:
         stages = ours.block(raw)
         declared = random_matrix(size)
         off = matrix_errors([ours.residuals(stages, f"m{i}") for i in range(size)], declared)
-        made = peer.values(f"matrix {size}")
+        peer_values = peer.values(f"matrix {size}")
         cells = "–"
-        if made:
-            other = [by_segment_and_period(made[f"m{i}"].astype(np.float64), made["segment"]) for i in range(size)]
+        if peer_values:
+            other = [
+                by_segment_and_period(peer_values[f"m{i}"].astype(np.float64), peer_values["segment"]) for i in range(size)
+            ]
             far = matrix_errors(other, declared)
             cells = f"{np.nanmean(far):.3f} / {np.nanmax(far):.3f}"
         rows.append(
@@ -100,10 +102,10 @@ def _triangle(r: float) -> Raw:
 
 
 def _impossible(page: Section) -> None:
-    said = [(r, ours.refusal(_triangle(r))) for r in (0.45, 0.55, 0.8)]
-    rows = [[f"{r:g}, {r:g}, {-r:g}", "nothing" if text is None else " ".join(text.split())] for r, text in said]
+    refusals = [(r, ours.refusal(_triangle(r))) for r in (0.45, 0.55, 0.8)]
+    rows = [[f"{r:g}, {r:g}, {-r:g}", "nothing" if text is None else " ".join(text.split())] for r, text in refusals]
     page.blocks.append("Three metrics that cannot hold together beyond 0.5:\n\n" + table(["declared", "load says"], rows))
-    if said[0][1] is not None or said[1][1] is None or said[2][1] is None:
+    if refusals[0][1] is not None or refusals[1][1] is None or refusals[2][1] is None:
         page.miss("load does not tell possible from impossible triangles")
 
 
@@ -127,19 +129,19 @@ def _pooled(page: Section, scale: Scale) -> None:
             metrics = [metric("a", TYPES[first]), metric("b", TYPES[second])]
             links = [{"metric_a": "a", "coefficient": declared, "metric_b": "b", "pooled": True}]
             raw = still(config(metrics, ["growth", "decline"], scale.units, _PERIODS, connections=links))
-            said = ours.refusal(raw)
-            if said is not None and "unknown key" in said:
+            refusal = ours.refusal(raw)
+            if refusal is not None and "unknown key" in refusal:
                 page.skip("`pooled` on a connection, which the language does not know yet")
                 return
-            if said is not None:
-                rows.append([f"{first} × {second}", f"{declared:g}", "load: " + " ".join(said.split()), "–"])
+            if refusal is not None:
+                rows.append([f"{first} × {second}", f"{declared:g}", "load: " + " ".join(refusal.split()), "–"])
                 continue
             stages = ours.block(raw)
-            found = correlation(ours.values(stages, "a"), ours.values(stages, "b"))
+            actual = correlation(ours.values(stages, "a"), ours.values(stages, "b"))
             within = correlation(ours.residuals(stages, "a"), ours.residuals(stages, "b"))
-            rows.append([f"{first} × {second}", f"{declared:g}", estimate(found), number(within[0])])
-            if abs(found[0] - declared) > CORRELATION_TOLERANCE:
-                page.miss(f"pooled {first} × {second}, declared {declared:g}: found {estimate(found)}")
+            rows.append([f"{first} × {second}", f"{declared:g}", estimate(actual), number(within[0])])
+            if abs(actual[0] - declared) > CORRELATION_TOLERANCE:
+                page.miss(f"pooled {first} × {second}, declared {declared:g}: found {estimate(actual)}")
     page.blocks.append(
         f"`pooled: true`, growth and decline, {scale.units * _PERIODS:,} cells, plain correlation of the columns:\n\n"
         + table(["pair", "declared", "found, pooled", "given the trajectory"], rows)
@@ -151,9 +153,9 @@ def _phases(page: Section, scale: Scale) -> None:
     link = {"metric_a": "a", "coefficient": 0.6, "metric_b": "b"}
     phase = {"start_period": 15, "end_period": 34, "connections": [{**link, "coefficient": -0.4}]}
     raw = still(config(metrics, ["growth"], scale.units, _PERIODS, connections=[link], connection_phases=[phase]))
-    said = ours.refusal(raw)
-    if said is not None:
-        page.skip(f"`connection_phases`: load says {' '.join(said.split())[:80]}")
+    refusal = ours.refusal(raw)
+    if refusal is not None:
+        page.skip(f"`connection_phases`: load says {' '.join(refusal.split())[:80]}")
         return
     stages = ours.block(raw)
     first, second = ours.residuals(stages, "a"), ours.residuals(stages, "b")
@@ -162,8 +164,8 @@ def _phases(page: Section, scale: Scale) -> None:
         parts = {f"{begin} to {stop - 1}": slice(begin, stop), f"{begin} alone": slice(begin, begin + 1)}
         parts[f"{stop - 1} alone"] = slice(stop - 1, stop)
         for name, part in parts.items():
-            found = correlation(first[part], second[part])
-            rows.append([name, f"{declared:g}", estimate(found)])
-            if abs(found[0] - declared) > CORRELATION_TOLERANCE + 4 * found[1] * (name.endswith("alone")):
-                page.miss(f"phase, periods {name}: {declared:g} declared, {estimate(found)} found")
+            actual = correlation(first[part], second[part])
+            rows.append([name, f"{declared:g}", estimate(actual)])
+            if abs(actual[0] - declared) > CORRELATION_TOLERANCE + 4 * actual[1] * (name.endswith("alone")):
+                page.miss(f"phase, periods {name}: {declared:g} declared, {estimate(actual)} found")
     page.blocks.append("`connection_phases`, score × amount:\n\n" + table(["periods", "declared", "found"], rows))

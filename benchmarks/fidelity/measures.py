@@ -22,11 +22,11 @@ def by_segment_and_period(values: Floats, segment: NDArray[np.int64]) -> Floats:
     """
     result = np.full(values.shape, np.nan)
     for place in np.unique(segment):
-        here = segment == place
-        part = np.asarray(values[:, here], dtype=np.float64)
+        is_member = segment == place
+        part = np.asarray(values[:, is_member], dtype=np.float64)
         mean, spread = part.mean(axis=1, keepdims=True), part.std(axis=1, keepdims=True)
-        there = spread > 1e-9 * np.maximum(np.abs(mean), 1.0)
-        result[:, here] = np.where(there, (part - mean) / np.where(there, spread, 1.0), np.nan)
+        is_varied = spread > 1e-9 * np.maximum(np.abs(mean), 1.0)
+        result[:, is_member] = np.where(is_varied, (part - mean) / np.where(is_varied, spread, 1.0), np.nan)
     return result
 
 
@@ -48,9 +48,9 @@ def correlation(first: Floats, second: Floats) -> Estimate:
         return float("nan"), float("nan")
     a, b = a * np.sqrt(known / (a * a).sum()), b * np.sqrt(known / (b * b).sum())
     products = a * b
-    found = float(products.sum() / known)
-    influence = (products - 0.5 * found * (a * a + b * b)).sum(axis=0)
-    return found, float(np.sqrt((influence**2).sum()) / known)
+    coefficient = float(products.sum() / known)
+    influence = (products - 0.5 * coefficient * (a * a + b * b)).sum(axis=0)
+    return coefficient, float(np.sqrt((influence**2).sum()) / known)
 
 
 def after(first: Floats, second: Floats, lag: int) -> Estimate:
@@ -74,20 +74,20 @@ def share_between(residuals: Floats) -> Estimate:
     left = (left - left.mean()) / left.std()
     periods, units = left.shape
     of_unit = (left.sum(axis=0) ** 2 - (left**2).sum(axis=0)) / (periods * (periods - 1))
-    found = float(of_unit.mean())
-    influence = of_unit - found * (left**2).mean(axis=0)
-    return found, float(influence.std() / np.sqrt(units))
+    share = float(of_unit.mean())
+    influence = of_unit - share * (left**2).mean(axis=0)
+    return share, float(influence.std() / np.sqrt(units))
 
 
 def peak(driver: Floats, follower: Floats, lags: range) -> tuple[int, Estimate, float]:
     """Return (the lag of the largest |correlation|, that correlation, how many errors it is above that of any other)."""
-    found = {lag: after(driver, follower, lag) for lag in lags}
-    found = {lag: estimate for lag, estimate in found.items() if np.isfinite(estimate[0])}
-    if not found:
+    estimates = {lag: after(driver, follower, lag) for lag in lags}
+    estimates = {lag: estimate for lag, estimate in estimates.items() if np.isfinite(estimate[0])}
+    if not estimates:
         return -1, (float("nan"), float("nan")), float("nan")
-    best = max(found, key=lambda lag: abs(found[lag][0]))
-    value, error = found[best]
-    lead = min((abs(value) - abs(r)) / np.hypot(error, e) for lag, (r, e) in found.items() if lag != best)
+    best = max(estimates, key=lambda lag: abs(estimates[lag][0]))
+    value, error = estimates[best]
+    lead = min((abs(value) - abs(r)) / np.hypot(error, e) for lag, (r, e) in estimates.items() if lag != best)
     return best, (value, error), float(lead)
 
 
@@ -120,7 +120,7 @@ def chi_square(values: Floats, cdf: Callable[[Floats], Floats]) -> float:
     expected = np.diff(np.concatenate([[0.0], levels])) * values.size
     inner = np.flatnonzero(expected >= 20)
     first, last = int(inner[0]), int(inner[-1])
-    found = np.concatenate([[counts[: first + 1].sum()], counts[first + 1 : last], [counts[last:].sum()]])
+    merged_counts = np.concatenate([[counts[: first + 1].sum()], counts[first + 1 : last], [counts[last:].sum()]])
     wanted = np.concatenate([[expected[: first + 1].sum()], expected[first + 1 : last]])
     wanted = np.concatenate([wanted, [values.size - wanted.sum()]])
-    return float(stats.chisquare(found, wanted).pvalue)
+    return float(stats.chisquare(merged_counts, wanted).pvalue)

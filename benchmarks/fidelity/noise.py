@@ -61,11 +61,11 @@ def section(scale: Scale, peer: Peer) -> Section:
     _survival(page, scale)
     rows = []
     for declared in RATES:
-        made = peer.values(f"noise {declared}")
+        peer_values = peer.values(f"noise {declared}")
         stages = ours.block(still(_missing(declared, scale.shared_units)))
-        gone = np.isnan(np.stack([stages.noised(place) for place in range(len(TYPES))]))
-        theirs = np.isnan(np.stack([made[name] for name in TYPES])) if made else None
-        rows.append([f"{declared:g}", *(_rate(one, declared) for one in (gone, theirs))])
+        is_missing = np.isnan(np.stack([stages.noised(place) for place in range(len(TYPES))]))
+        theirs = np.isnan(np.stack([peer_values[name] for name in TYPES])) if peer_values else None
+        rows.append([f"{declared:g}", *(_rate(one, declared) for one in (is_missing, theirs))])
     page.blocks.append(
         "### Side by side\n\nOf noise, plotsim's tables show only what is missing (its true values are not given out). Same "
         f"configs, four metrics, {scale.shared_units * _PERIODS * len(TYPES):,} values:\n\n"
@@ -86,11 +86,11 @@ def _jitter(page: Section, scale: Scale) -> None:
             robust = batched(
                 lambda x: float(np.subtract(*np.quantile(x, [0.75, 0.25]))) / (2 * stats.norm.ppf(0.75)), jitter
             )
-            found = batched(lambda x: float(stats.kurtosis(x, fisher=False)), jitter)
-            rows.append([family, f"{sigma:g}", estimate(robust, 5), number(kurtosis, 2), estimate(found, 2)])
-            if abs(robust[0] - sigma) > SIGMAS * robust[1] or abs(found[0] - kurtosis) > SIGMAS * found[1] + 0.05:
+            actual = batched(lambda x: float(stats.kurtosis(x, fisher=False)), jitter)
+            rows.append([family, f"{sigma:g}", estimate(robust, 5), number(kurtosis, 2), estimate(actual, 2)])
+            if abs(robust[0] - sigma) > SIGMAS * robust[1] or abs(actual[0] - kurtosis) > SIGMAS * actual[1] + 0.05:
                 page.miss(
-                    f"{family} {sigma:g}: scale {estimate(robust, 5)}, kurtosis {estimate(found, 2)}, declared {kurtosis:g}"
+                    f"{family} {sigma:g}: scale {estimate(robust, 5)}, kurtosis {estimate(actual, 2)}, declared {kurtosis:g}"
                 )
     heads = ["family", "σ declared", "scale found", "kurtosis declared", "kurtosis found"]
     page.blocks.append(f"{4 * scale.units * _PERIODS:,} values:\n\n" + table(heads, rows))
@@ -117,22 +117,22 @@ def _missing_at_random(page: Section, scale: Scale) -> None:
     rows = []
     for declared in RATES:
         raw = noisy(scale.units, mar_rate=declared, mar_on="other")
-        said = ours.refusal(raw)
-        if said is not None:
+        refusal = ours.refusal(raw)
+        if refusal is not None:
             page.skip("`mar_rate`, which the language does not know yet")
             return
         stages = ours.block(raw)
-        gone = np.isnan(stages.noised(0))
+        is_missing = np.isnan(stages.noised(0))
         rank = stats.norm.cdf(stages.scores(1))
-        halves = [gone[rank < 0.5], gone[rank >= 0.5]]
+        halves = [is_missing[rank < 0.5], is_missing[rank >= 0.5]]
         rows.append(
             [
                 f"{declared:g}",
-                _rate(gone, declared),
+                _rate(is_missing, declared),
                 *(_rate(half, declared * f) for half, f in zip(halves, (0.5, 1.5), strict=True)),
             ]
         )
-        for hits, expected in ((gone, declared), (halves[0], 0.5 * declared), (halves[1], 1.5 * declared)):
+        for hits, expected in ((is_missing, declared), (halves[0], 0.5 * declared), (halves[1], 1.5 * declared)):
             if abs(off_in_sigmas(hits, expected)) > SIGMAS:
                 page.miss(f"mar_rate {declared:g}: {_rate(hits, expected)} missing where {percent(expected)} were expected")
     heads = ["mar_rate", "all", "where `mar_on` is low (half the rate)", "where it is high (one and a half)"]

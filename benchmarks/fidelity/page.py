@@ -27,8 +27,10 @@ class Section:
     def markdown(self) -> str:
         """Return the section as Markdown."""
         missed = [f"- **missed:** {text}" for text in self.misses]
-        kept = [] if missed else ["Kept everywhere it was measured."]
-        return "\n\n".join([f"## {self.title}", self.promise, *self.blocks, *kept, *(["\n".join(missed)] if missed else [])])
+        verdict = [] if missed else ["Kept everywhere it was measured."]
+        return "\n\n".join(
+            [f"## {self.title}", self.promise, *self.blocks, *verdict, *(["\n".join(missed)] if missed else [])]
+        )
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -42,9 +44,9 @@ def number(value: float, digits: int = 3) -> str:
     return "–" if value != value else f"{value:.{digits}f}"
 
 
-def estimate(found: tuple[float, float], digits: int = 3) -> str:
+def estimate(value_and_error: tuple[float, float], digits: int = 3) -> str:
     """Return an estimate with its standard error."""
-    return f"{number(found[0], digits)} ± {number(found[1], digits)}"
+    return f"{number(value_and_error[0], digits)} ± {number(value_and_error[1], digits)}"
 
 
 def percent(share: float, digits: int = 2) -> str:

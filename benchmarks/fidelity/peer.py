@@ -33,9 +33,9 @@ class Peer:
         """
         while self.process is not None:
             ended = self.process.poll() is not None
-            found = self.folder / f"{name}.npz"
-            if found.exists():
-                return dict(np.load(found))
+            path = self.folder / f"{name}.npz"
+            if path.exists():
+                return dict(np.load(path))
             if ended or (self.folder / f"{name}.error").exists():
                 return None
             time.sleep(0.1)
@@ -71,30 +71,30 @@ def _made(raw: dict[str, Any]) -> dict[str, Any]:
     fact = next(table for name, table in tables.items() if name.startswith("fct_"))
     dates = {date: place for place, date in enumerate(sorted(fact["date_key"].unique()))}
     row, unit = fact["date_key"].map(dates).to_numpy(), fact[key].map(order).to_numpy()
-    made: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for metric in metrics:
-        made[metric] = np.full((len(dates), len(order)), np.nan, dtype=np.float32)
-        made[metric][row, unit] = fact[metric].to_numpy(dtype=float)
+        values[metric] = np.full((len(dates), len(order)), np.nan, dtype=np.float32)
+        values[metric][row, unit] = fact[metric].to_numpy(dtype=float)
     counts = [segment["count"] for segment in raw["segments"]]
-    made["segment"] = np.repeat(np.arange(len(counts)), counts)
+    values["segment"] = np.repeat(np.arange(len(counts)), counts)
     for event in (table for name, table in tables.items() if name.startswith("evt_")):
-        made["event"] = np.zeros((len(dates), len(order)))
-        np.add.at(made["event"], (event["date_key"].map(dates).to_numpy(), event[key].map(order).to_numpy()), 1)
-    return made
+        values["event"] = np.zeros((len(dates), len(order)))
+        np.add.at(values["event"], (event["date_key"].map(dates).to_numpy(), event[key].map(order).to_numpy()), 1)
+    return values
 
 
 def main(folder: Path) -> None:
     """Make the values of each config in a folder; what plotsim says against one goes beside it."""
     warnings.simplefilter("ignore")
     for path in sorted(folder.glob("*.json")):
-        asked = json.loads(path.read_text(encoding="utf-8"))
+        request = json.loads(path.read_text(encoding="utf-8"))
         try:
-            made = _made(asked["config"])
+            values = _made(request["config"])
         except Exception as error:  # noqa: BLE001 - whatever it is, the other configs are still to be made
-            (folder / f"{asked['name']}.error").write_text(str(error), encoding="utf-8")
+            (folder / f"{request['name']}.error").write_text(str(error), encoding="utf-8")
             continue
-        np.savez(folder / f"{asked['name']}.part.npz", **made)
-        (folder / f"{asked['name']}.part.npz").rename(folder / f"{asked['name']}.npz")
+        np.savez(folder / f"{request['name']}.part.npz", **values)
+        (folder / f"{request['name']}.part.npz").rename(folder / f"{request['name']}.npz")
 
 
 if __name__ == "__main__":

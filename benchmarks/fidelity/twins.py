@@ -52,6 +52,6 @@ def twin(metric: Metric, mean: float) -> Twin:
         return float(0.5 * np.sum(_WEIGHTS * untruncated.ppf(begin + _LEVELS * (end - begin))) - mean)
 
     around = (mean - 2 * given["sigma"], mean + 2 * given["sigma"]) if metric.family == "normal" else (0.5 * mean, 3 * mean)
-    found = base(optimize.brentq(short, *around), **given)
-    begin, end = found.cdf(low), found.cdf(high)
-    return (lambda x: (found.cdf(x) - begin) / (end - begin)), zeros
+    distribution = base(optimize.brentq(short, *around), **given)
+    begin, end = distribution.cdf(low), distribution.cdf(high)
+    return (lambda x: (distribution.cdf(x) - begin) / (end - begin)), zeros

@@ -67,13 +67,15 @@ def section(scale: Scale, peer: Peer) -> Section:
     return page
 
 
-def _cells(page: Section, what: str, name: str, found: dict[float, Estimate]) -> list[str]:
+def _cells(page: Section, what: str, name: str, estimates: dict[float, Estimate]) -> list[str]:
     off = [
-        f"{declared:g} comes out as {estimate(one)}" for declared, one in found.items() if abs(one[0] - declared) > TOLERANCE
+        f"{declared:g} comes out as {estimate(one)}"
+        for declared, one in estimates.items()
+        if abs(one[0] - declared) > TOLERANCE
     ]
     if off:
         page.miss(f"`{what}` of {name}: {', '.join(off)}")
-    return [estimate(one) for one in found.values()]
+    return [estimate(one) for one in estimates.values()]
 
 
 def _concentration(page: Section, units: int) -> None:
@@ -92,13 +94,13 @@ def _concentration(page: Section, units: int) -> None:
 def _beside(page: Section, scale: Scale, peer: Peer) -> None:
     raw = _shared(scale)
     stages = ours.block(raw)
-    made = peer.values("units")
+    peer_values = peer.values("units")
     rows = []
     for name in TYPES:
         sets = [by_segment_and_period(ours.values(stages, name), ours.segments(stages))]
-        sets += [by_segment_and_period(made[name].astype(np.float64), made["segment"])] if made else []
+        sets += [by_segment_and_period(peer_values[name].astype(np.float64), peer_values["segment"])] if peer_values else []
         cells = [estimate(measure(one)) for measure in (share_between, autocorrelation) for one in sets]
-        rows.append([name, *cells] if made else [name, cells[0], "–", cells[1], "–"])
+        rows.append([name, *cells] if peer_values else [name, cells[0], "–", cells[1], "–"])
     heads = ["metric", "between units: ours, defaults", "plotsim 0.7.0", "autocorrelation: ours, defaults", "plotsim 0.7.0"]
     page.blocks.append(
         "### Side by side\n\nThe same config, which says nothing of variation or persistence, growth and decline, "

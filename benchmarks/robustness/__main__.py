@@ -42,13 +42,13 @@ def main() -> None:
     parser.add_argument("--configs", type=int, default=CONFIGS, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="the seed of the first")
     parser.add_argument("--keep", type=Path, help="a folder for the YAML of what crashes or alarms")
-    asked = parser.parse_args()
-    if asked.keep is not None:
-        asked.keep.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    if options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
-    trials = run(range(asked.seed, asked.seed + asked.configs), asked.keep)
-    text = page(trials, asked.seed, time.perf_counter() - begin)
-    if asked.configs >= CONFIGS:
+    trials = run(range(options.seed, options.seed + options.configs), options.keep)
+    text = page(trials, options.seed, time.perf_counter() - begin)
+    if options.configs >= CONFIGS:
         PAGE.write_text(text, encoding="utf-8")
     print(text)
     sys.exit(any(trial.crash or trial.refused or trial.broken for trial in trials))

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.robustness.draw import Draw
 from plotsim_core.config.column_source import SOURCES
-from plotsim_core.config.table_kind import TABLE_KINDS
+from plotsim_core.config.table_kind import TABLE_FORMS
 
 Config = dict[str, Any]
 
@@ -32,8 +32,8 @@ class Star:
     @property
     def attributes(self) -> list[str]:
         """Attributes that every segment has."""
-        held = [segment.get("attributes", {}) for segment in self.segments]
-        return [name for name in held[0] if all(name in other for other in held)]
+        attributes = [segment.get("attributes", {}) for segment in self.segments]
+        return [name for name in attributes[0] if all(name in other for other in attributes)]
 
 
 Made = Config | None
@@ -81,10 +81,10 @@ def _derived(draw: Draw, star: Star, table: Config) -> Made:
 
 
 def _expression(draw: Draw, star: Star, table: Config) -> Made:
-    held = _numbers(table)
-    if not held:
+    numbers = _numbers(table)
+    if not numbers:
         return {"type": "expression", "formula": "1 + 1"} if draw.chance(0.2) else None
-    name = draw.one(held)
+    name = draw.one(numbers)
     return {"type": "expression", "formula": draw.one(FORMULAS).format(name)}
 
 
@@ -138,7 +138,9 @@ def _lookup(draw: Draw, star: Star, table: Config) -> Made:
     referred = [c["type"].partition(".")[2] for c in table["columns"] if c["type"].startswith("ref.")]
     if "parent_table" in table:
         referred.append(table["parent_table"])
-    pairs = [(n, c) for n in referred for c in star.tables.get(n, {"columns": ()})["columns"] if c["type"] != "id"]
+    pairs = [
+        (n, c) for n in referred for c in star.tables.get(n, {"columns": ()})["columns"] if c["type"] not in ("id", "uuid")
+    ]
     if not pairs:
         return None
     name, column = draw.one(pairs)
@@ -171,7 +173,7 @@ def _range(draw: Draw, star: Star, table: Config) -> Made:
 
 
 def _total(draw: Draw, star: Star, table: Config) -> Made:
-    lines = [name for name, own in star.tables.items() if own.get("parent_table") == table["name"]]
+    lines = [name for name, other in star.tables.items() if other.get("parent_table") == table["name"]]
     pairs = [(n, c) for n in lines for c in star.tables[n]["columns"] if c["type"].startswith("range")]
     if not pairs:
         return None
@@ -180,7 +182,7 @@ def _total(draw: Draw, star: Star, table: Config) -> Made:
 
 
 def _count(draw: Draw, star: Star, table: Config) -> Made:
-    lines = [name for name, own in star.tables.items() if own.get("parent_table") == table["name"]]
+    lines = [name for name, other in star.tables.items() if other.get("parent_table") == table["name"]]
     return {"type": f"count.{draw.one(lines)}"} if lines else None
 
 
@@ -195,6 +197,11 @@ def _calendar(word: str) -> Composer:
         return {"type": word, "name": draw.one(free)} if free else None
 
     return compose
+
+
+def _part_of_date(draw: Draw, star: Star, table: Config) -> Config:
+    parts = ("hour", "day_part") if table.get("per") == "time" else ("year", "quarter", "month_name", "fiscal_year")
+    return {"type": f"calendar.{draw.one(parts)}"}
 
 
 COMPOSERS: dict[str, Composer] = {
@@ -226,6 +233,7 @@ COMPOSERS: dict[str, Composer] = {
     "flag": lambda draw, star, table: {"type": "flag"},
     "sequence": lambda draw, star, table: {"type": "sequence", "start": draw.whole(-5, 5), "step": draw.one((1, 2, -3))},
     "trajectory": lambda draw, star, table: {"type": "trajectory"},
+    "calendar": _part_of_date,
     **{word: _calendar(word) for word in ("date", "int", "float", "string", "bool")},
 }
 """How a column of each source is composed. `id`, `stage` and `version` come with the tables."""
@@ -233,10 +241,10 @@ COMPOSERS: dict[str, Composer] = {
 
 def add_columns(draw: Draw, star: Star, table: Config, kind: str, least: int, most: int) -> None:
     """Give a table some columns of sources that fit its kind."""
-    knows = TABLE_KINDS[kind].knows
+    knows = TABLE_FORMS[kind].knows
     fitting = [word for word in COMPOSERS if SOURCES[word].needs <= knows]
     for word in (draw.one(fitting) for _ in range(draw.whole(least, most))):
-        made = COMPOSERS[word](draw, star, table)
-        if made is not None:
-            name = made.pop("name", f"{word}_{len(table['columns'])}")
-            table["columns"].append({"name": name, **made})
+        column = COMPOSERS[word](draw, star, table)
+        if column is not None:
+            name = column.pop("name", f"{word}_{len(table['columns'])}")
+            table["columns"].append({"name": name, **column})

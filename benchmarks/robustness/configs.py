@@ -15,6 +15,7 @@ from typing import Any, get_args
 from benchmarks.robustness.columns import Config, Star
 from benchmarks.robustness.draw import Draw
 from benchmarks.robustness.population import SHARES, SIZES, Size, connections, metrics, noise, phases, segments
+from benchmarks.robustness.shapes import shapes
 from benchmarks.robustness.tables import rhythm, tables
 from benchmarks.robustness.windows import window
 from plotsim_core import ConfigError, Plan, from_mapping
@@ -77,24 +78,26 @@ def _whole(draw: Draw, size: Size) -> Config:
         if star is not None:
             _refer(draw, raw, f"dim_{other}")
     raw |= _rest(draw, raw, length, closed, star)
+    if star is not None and draw.chance(0.4):
+        raw["tables"] = shapes(draw, raw["unit"], draw.one(raw["metrics"])["name"])
     return raw
 
 
 def _kind(draw: Draw, unit: str, units: int, length: int, closed: bool, prefix: str, of: Star | None) -> Config:
     """Return what a kind of unit says for itself, and under `star` its tables, None where it declares none."""
-    found = metrics(draw, 5, prefix)
-    raw: Config = {"metrics": found, "segments": segments(draw, units, length, found, prefix)}
-    if len(found) > 1:
-        raw["connections"] = connections(draw, found)
-    if len(found) > 1 and closed and draw.chance(0.12):
-        raw["connection_phases"] = phases(draw, found, length)
+    unit_metrics = metrics(draw, 5, prefix)
+    raw: Config = {"metrics": unit_metrics, "segments": segments(draw, units, length, unit_metrics, prefix)}
+    if len(unit_metrics) > 1:
+        raw["connections"] = connections(draw, unit_metrics)
+    if len(unit_metrics) > 1 and closed and draw.chance(0.12):
+        raw["connection_phases"] = phases(draw, unit_metrics, length)
     if draw.chance(0.2):
         stages = [{"new": 0.0}, {"known": draw.number(0.2, 0.5, 2)}, {"close": draw.number(0.6, 0.9, 2)}]
-        raw["lifecycle"] = {"track": draw.one(found)["name"], "stages": stages[: draw.whole(2, 3)]}
+        raw["lifecycle"] = {"track": draw.one(unit_metrics)["name"], "stages": stages[: draw.whole(2, 3)]}
         ordered = {"enforce_order": True}
         raw["lifecycle"] |= draw.one(({}, ordered, {**ordered, "downgrade_delay": draw.whole(1, 3)}))
     if draw.chance(0.45):
-        raw["noise"] = noise(draw, [metric["name"] for metric in found])
+        raw["noise"] = noise(draw, [metric["name"] for metric in unit_metrics])
     if draw.chance(0.25):
         raw["seasonality"] = [
             {"months": draw.some(range(1, 13), 1, 4), "strength": draw.one((-0.4, -0.1, 0.2, 0.6))}
@@ -102,7 +105,7 @@ def _kind(draw: Draw, unit: str, units: int, length: int, closed: bool, prefix: 
         ]
     raw["star"] = None
     if of is not None or draw.chance(0.85):
-        star = Star(unit, found, raw["segments"])
+        star = Star(unit, unit_metrics, raw["segments"])
         if of is not None:
             star.tables |= {name: of.tables[name] for name in of.of_kind("date", "time", "reference")}
             star.kinds |= {name: of.kinds[name] for name in star.tables}
@@ -162,8 +165,8 @@ def _calendar(draw: Draw) -> Config:
     if draw.chance(0.3):
         calendar["weekend"] = draw.one((["friday", "saturday"], ["sunday"]))
     if draw.chance(0.8):
-        own = [{"name": "Our day", "date": "05-12"}]
-        calendar["holidays"] = draw.one(("US", "DE-BY", {"country": "JP", "language": "en_US"}, own))
+        listed_days = [{"name": "Our day", "date": "05-12"}]
+        calendar["holidays"] = draw.one(("US", "DE-BY", {"country": "JP", "language": "en_US"}, listed_days))
     return calendar
 
 
@@ -203,9 +206,9 @@ def _give_way(raw: Config, dropped: list[tuple[str, str]]) -> bool:
             dropped.append(("seasonality", "may be why"))
             return True
         for table in filter(_is_unit, kind.get("dimensions", [])):
-            kept = [column for column in table["columns"] if not column["type"].startswith("ref.")]
-            if len(kept) < len(table["columns"]):
-                table["columns"][:] = kept
+            columns = [column for column in table["columns"] if not column["type"].startswith("ref.")]
+            if len(columns) < len(table["columns"]):
+                table["columns"][:] = columns
                 dropped.append((f"{table['name']}.columns", "may be why"))
                 return True
     return False
@@ -232,18 +235,18 @@ def _take_out(raw: Config, path: str) -> bool:
         trail.append((at, step))
         at = at[step]
     if "columns" in [step for _, step in trail]:  # the whole column
-        trail = trail[: 1 + max(n for n, (held, _) in enumerate(trail) if isinstance(held, list))]
-    for held, step in reversed(trail):
-        if (held is raw and step in _KEPT) or (isinstance(held, list) and _is_unit(held[step])):
+        trail = trail[: 1 + max(n for n, (container, _) in enumerate(trail) if isinstance(container, list))]
+    for container, step in reversed(trail):
+        if (container is raw and step in _KEPT) or (isinstance(container, list) and _is_unit(container[step])):
             return False
-        if isinstance(held, dict) and step in _NEEDED:
+        if isinstance(container, dict) and step in _NEEDED:
             continue
-        if isinstance(held, list) and len(held) == 1 and held in (raw["metrics"], raw["segments"]):
+        if isinstance(container, list) and len(container) == 1 and container in (raw["metrics"], raw["segments"]):
             return False
         if step == "archetype":
-            held[step] = "growth"
+            container[step] = "growth"
         else:
-            del held[step]
+            del container[step]
         return True
     return False
 

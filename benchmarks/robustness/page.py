@@ -51,8 +51,8 @@ def _parts(trials: Sequence[Trial], seed: int, seconds: float) -> Iterable[str]:
             ("configs with one", f"{sum(any(not a.blocking for a in trial.alarms) for trial in trials):,}"),
         ],
     )
-    told = [f"- {trial}" for trial in trials if trial.crash or trial.refused or trial.alarms]
-    yield "\n".join(told) if told else "No config crashed or alarmed."
+    lines = [f"- {trial}" for trial in trials if trial.crash or trial.refused or trial.alarms]
+    yield "\n".join(lines) if lines else "No config crashed or alarmed."
     yield "## Sizes"
     yield _table(("size", "units", "periods", "configs", "rows"), (_size(name, trials) for name in SIZES))
     yield "## What was judged"
@@ -73,18 +73,18 @@ def _parts(trials: Sequence[Trial], seed: int, seconds: float) -> Iterable[str]:
 
 
 def _size(name: str, trials: Sequence[Trial]) -> list[str]:
-    size, own = SIZES[name], [trial for trial in trials if trial.size == name]
+    size, size_trials = SIZES[name], [trial for trial in trials if trial.size == name]
     ends = [f"{low:,} to {high:,}" for low, high in (size.units, size.periods)]
-    return [name, *ends, f"{len(own):,}", f"{sum(trial.rows for trial in own):,}"]
+    return [name, *ends, f"{len(size_trials):,}", f"{sum(trial.rows for trial in size_trials):,}"]
 
 
 def _share(category: str, trials: Sequence[Trial], size: str) -> str:
-    found = Counter[str]()
+    counts = Counter[str]()
     for trial in trials:
         if size in ("", trial.size) and category in trial.findings:
-            found["judged"] += trial.findings[category][0]
-            found["all"] += trial.findings[category][1]
-    return f"{100 * found['judged'] / found['all']:.1f} %" if found["all"] else "–"
+            counts["judged"] += trial.findings[category][0]
+            counts["all"] += trial.findings[category][1]
+    return f"{100 * counts['judged'] / counts['all']:.1f} %" if counts["all"] else "–"
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -34,6 +34,7 @@ CURVES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "step": {"before": (0, 1), "after": (0, 1), "threshold": (0.1, 0.9)},
     "plateau": {"level": (0, 1)},
     "accelerating": {"bend": (0.3, 8)},
+    "compound": {"base_rate": (0.01, 0.2), "acceleration": (0.0, 0.5)},
     "yearly": {"center": (0.2, 0.8), "amplitude": (0, 0.6)},
     "oscillating": {"center": (0.2, 0.8), "amplitude": (0, 0.6), "cycles": (0, 9)},
     "sawtooth": {"base": (0, 0.6), "amplitude": (0, 0.4), "cycles": (0, 9)},
@@ -81,20 +82,20 @@ SHARES = {"tiny": 3.0, "small": 5.0, "middle": 4.0, "large": 1.0, "long": 1.0}
 def metrics(draw: Draw, most: int, prefix: str = "") -> list[Config]:
     """Return one to `most` metrics."""
     names = draw.some(NOUNS, 1, most)
-    found: list[Config] = []
+    unit_metrics: list[Config] = []
     for name in names:
         metric = _metric(draw, f"{prefix}{name}")
-        if found and draw.chance(0.25):
-            metric |= {"follows": draw.one(found)["name"], "delay": draw.weighted({1: 4, 2: 3, 3: 1, 7: 1})}
+        if unit_metrics and draw.chance(0.25):
+            metric |= {"follows": draw.one(unit_metrics)["name"], "delay": draw.weighted({1: 4, 2: 3, 3: 1, 7: 1})}
             if draw.chance(0.5):
                 metric["strength"] = draw.number(0.1, 0.9, 2)
             if draw.chance(0.2):
                 metric |= {"decay_window": draw.whole(2, 5), "decay_kernel": draw.one(("geometric", "linear"))}
-        found.append(metric)
-    for metric in found:
+        unit_metrics.append(metric)
+    for metric in unit_metrics:
         if draw.chance(0.15):
-            metric["noise"] = noise(draw, [m["name"] for m in found if m is not metric])
-    return found
+            metric["noise"] = noise(draw, [m["name"] for m in unit_metrics if m is not metric])
+    return unit_metrics
 
 
 def _metric(draw: Draw, name: str) -> Config:
@@ -153,9 +154,9 @@ def noise(draw: Draw, others: list[str]) -> Any:
     return parts or "realistic"
 
 
-def connections(draw: Draw, found: list[Config]) -> list[Any]:
+def connections(draw: Draw, unit_metrics: list[Config]) -> list[Any]:
     """Return connections of some pairs of metrics."""
-    names = [metric["name"] for metric in found if "follows" not in metric]
+    names = [metric["name"] for metric in unit_metrics if "follows" not in metric]
     pairs = [(a, b) for place, a in enumerate(names) for b in names[place + 1 :]]
     return [_connection(draw, *pair) for pair in draw.some(pairs, 0, 3)]
 
@@ -169,17 +170,17 @@ def _connection(draw: Draw, first: str, second: str) -> Any:
     return f"{first} {draw.one(RELATIONSHIPS)} {second}"
 
 
-def phases(draw: Draw, found: list[Config], length: int) -> list[Config]:
+def phases(draw: Draw, unit_metrics: list[Config], length: int) -> list[Config]:
     """Return one or two phases in which metrics go together otherwise."""
     begin = draw.whole(0, length - 1)
     end = draw.whole(begin, length - 1)
-    result = [{"start_period": begin, "end_period": end, "connections": connections(draw, found)}]
+    result = [{"start_period": begin, "end_period": end, "connections": connections(draw, unit_metrics)}]
     if end < length - 2 and draw.chance(0.4):
-        result.append({"start_period": end + 1, "end_period": length - 1, "connections": connections(draw, found)})
+        result.append({"start_period": end + 1, "end_period": length - 1, "connections": connections(draw, unit_metrics)})
     return [phase for phase in result if phase["connections"]]
 
 
-def segments(draw: Draw, units: int, length: int, found: list[Config], prefix: str = "") -> list[Config]:
+def segments(draw: Draw, units: int, length: int, unit_metrics: list[Config], prefix: str = "") -> list[Config]:
     """Return segments of `units` units in all, in a window of `length` periods."""
     count = min(units, draw.weighted({1: 2, 2: 4, 3: 3, 4: 1}))
     edges = sorted(draw.some(range(1, units), count - 1, count - 1)) if count > 1 else []
@@ -188,13 +189,13 @@ def segments(draw: Draw, units: int, length: int, found: list[Config], prefix: s
     archetypes = [archetype(draw, length) for _ in range(draw.whole(1, count))]
     names = draw.some(("north", "south", "old_hands", "new_2", "Green", "x"), count, count)
     return [
-        _segment(draw, f"{prefix}{name}", share, length, draw.one(archetypes), attributes, found)
+        _segment(draw, f"{prefix}{name}", share, length, draw.one(archetypes), attributes, unit_metrics)
         for name, share in zip(names, shares, strict=True)
     ]
 
 
 def _segment(
-    draw: Draw, name: str, count: int, length: int, curve: Any, attributes: list[str], found: list[Config]
+    draw: Draw, name: str, count: int, length: int, curve: Any, attributes: list[str], unit_metrics: list[Config]
 ) -> Config:
     segment: Config = {"name": name, "count": count, "archetype": curve}
     if attributes:
@@ -202,7 +203,7 @@ def _segment(
     if draw.chance(0.2):
         segment["label"] = f"Those called {name}"
     if draw.chance(0.15):
-        segment["baseline"] = {draw.one(found)["name"]: draw.one(("high", "mid", "low"))}
+        segment["baseline"] = {draw.one(unit_metrics)["name"]: draw.one(("high", "mid", "low"))}
     if draw.chance(0.15):
         segment["seasonal_sensitivity"] = draw.one((0, 2, -1, 0.5))
     if draw.chance(0.35):
@@ -224,7 +225,7 @@ def _segment(
         segment["treatment"] = {"fraction": draw.number(0.1, 0.9, 1), "lift_log_odds": draw.one((-2.0, 0.5, 3.0))}
         segment["treatment"] |= {"start_period": draw.whole(0, length - 1)}
         if draw.chance(0.3):
-            segment["treatment"]["target_metric"] = draw.one(found)["name"]
+            segment["treatment"]["target_metric"] = draw.one(unit_metrics)["name"]
         if draw.chance(0.3):
             segment["treatment"] |= {"treatment_label": "tried", "control_label": "left alone"}
     return segment

@@ -12,23 +12,27 @@ Sections = dict[str, list[Config]]
 
 def tables(draw: Draw, star: Star, dated: bool) -> Sections:
     """Return random tables by section; `dated` says that dates and listed dimensions are here, not another kind's."""
-    made: Sections = {"dimensions": [], "facts": [], "events": [], "bridges": []}
+    sections: Sections = {"dimensions": [], "facts": [], "events": [], "bridges": []}
 
     def put(section: str, kind: str, table: Config) -> None:
-        made[section].append(table)
+        sections[section].append(table)
         star.tables[table["name"]], star.kinds[table["name"]] = table, kind
 
     if dated:
         for kind, table in shared(draw, star):
             put("dimensions", kind, table)
-    unit: Config = {"name": f"dim_{star.unit}", "per": "unit", "columns": [{"name": f"{star.unit}_id", "type": "id"}]}
+    unit: Config = {
+        "name": f"dim_{star.unit}",
+        "per": "unit",
+        "columns": [{"name": f"{star.unit}_id", **_key(draw, "unit")}],
+    }
     add_columns(draw, star, unit, "unit", 0, 5)
     if draw.chance(0.3) and not any(column["type"] == "scd" for column in unit["columns"]):
         unit["columns"].append({"name": "tier", "type": "scd", **_tiers(draw, star)})
     put("dimensions", "unit", unit)
     if draw.chance(0.35):
         child: Config = {"name": f"dim_{star.unit}_part", "per": "unit", "count": draw.one((1, 2, [1, 3], [0, 2]))}
-        child["columns"] = [{"name": f"{star.unit}_part_id", "type": "id"}, _to_unit(star)]
+        child["columns"] = [{"name": f"{star.unit}_part_id", **_key(draw, "row")}, _to_unit(star)]
         add_columns(draw, star, child, "child", 0, 3)
         put("dimensions", "child", child)
     for number in range(draw.weighted({1: 6, 2: 2, 3: 1})):
@@ -52,32 +56,51 @@ def tables(draw: Draw, star: Star, dated: bool) -> Sections:
         put("events", "changes", {"name": f"log_{star.unit}", "changes_of": draw.one(star.of_kind("unit", "child"))})
     for number in range(draw.weighted({0: 5, 1: 3, 2: 1})):
         put("bridges", "bridge", _bridge(draw, star, number))
-    return {section: items for section, items in made.items() if items}
+    return {section: items for section, items in sections.items() if items}
 
 
 def shared(draw: Draw, star: Star) -> list[tuple[str, Config]]:
     """Return the dates, the times of day and the listed dimensions."""
     dates: Config = {"name": "dim_date", "per": "period", "columns": [{"name": "date_key", "type": "id"}]}
     add_columns(draw, star, dates, "date", 1, 6)
-    found = [("date", dates)]
+    dimensions = [("date", dates)]
     if draw.chance(0.25):
         times: Config = {"name": "dim_time", "per": "time", "columns": [{"name": "time_key", "type": "id"}]}
         times |= {"every": "hour"} if draw.chance(0.7) else {}
         add_columns(draw, star, times, "time", 1, 3)
-        found.append(("time", times))
+        dimensions.append(("time", times))
     for number in range(draw.weighted({0: 3, 1: 4, 2: 2})):
         listed: Config = {"name": f"dim_list_{number}", "reference": True}
         words = {"name": "what", "type": "static.one,two,three,four,five"}
-        listed["columns"] = [{"name": f"list_{number}_id", "type": "id"}, words]
+        listed["columns"] = [{"name": f"list_{number}_id", **_key(draw, "list")}, words]
         listed |= {"count": draw.whole(1, 12)} if draw.chance(0.3) else {}
         add_columns(draw, star, listed, "reference", 0, 3)
-        found.append(("reference", listed))
+        dimensions.append(("reference", listed))
         star.tables[listed["name"]], star.kinds[listed["name"]] = listed, "reference"
-    return found
+    return dimensions
 
 
 def _tiers(draw: Draw, star: Star) -> Config:
     return {"tracks": draw.one(star.metrics)["name"], "tiers": ["base", "plus", "gold"], "at": [0.3, 0.7]}
+
+
+_KEYS: dict[str, tuple[Config, ...]] = {
+    "unit": ({"start": 1}, {"format": "U{n:09}"}, {"pattern": "[A-Z]{4}-[0-9]{7}"}),
+    "list": ({"start": 10_000_000_000}, {"format": "L{n}"}, {"pattern": "[a-z]{5}"}),
+    "event": (
+        {"start": 1, "units": 1_000_000, "most": 5_000},
+        {"pattern": "[A-Z0-9]{12}", "units": 1_000_000, "most": 5_000},
+    ),
+    "row": ({"format": "{parent}/{n}"},),
+}
+"""Other keys of units, of listed rows, of rows of a unit in a period and of rows that belong to others."""
+
+
+def _key(draw: Draw, of: str) -> Config:
+    """Return the type of a key and its options: half of the keys are the usual texts."""
+    if draw.chance(0.5):
+        return {"type": "id"}
+    return {"type": "uuid"} if draw.chance(0.3) else {"type": "id", **draw.one(_KEYS[of])}
 
 
 def _to_date() -> Config:
@@ -90,12 +113,12 @@ def _to_unit(star: Star) -> Config:
 
 def _fact(draw: Draw, star: Star, number: int) -> Config:
     fact: Config = {"name": f"fct_{star.unit}_{number}", "columns": [_to_date(), _to_unit(star)]}
-    held = [metric["name"] for metric in star.metrics]
-    held = held if number == 0 and draw.chance(0.8) else draw.some(held, 1, len(held))
+    metric_names = [metric["name"] for metric in star.metrics]
+    metric_names = metric_names if number == 0 and draw.chance(0.8) else draw.some(metric_names, 1, len(metric_names))
     if draw.chance(0.15):
-        fact["metrics"] = held
+        fact["metrics"] = metric_names
     else:
-        fact["columns"] += [{"name": name, "type": f"metric.{name}"} for name in held]
+        fact["columns"] += [{"name": name, "type": f"metric.{name}"} for name in metric_names]
     if draw.chance(0.2):
         fact["cdc"] = True
     add_columns(draw, star, fact, "fact", 0, 4)
@@ -117,7 +140,7 @@ def _sales(draw: Draw, star: Star, put: Any) -> None:
     driven = _driver(draw, star)
     if driven is None:
         return
-    key = {"name": "sale_id", "type": "id"}
+    key = {"name": "sale_id", **_key(draw, "event")}
     name = f"fct_{star.unit}_sale"
     sales: Config = {"name": name, "row_count_driver": driven[0], "row_count_scale": driven[1]}
     sales["columns"] = [key, _to_date(), _to_unit(star)]
@@ -128,7 +151,7 @@ def _sales(draw: Draw, star: Star, put: Any) -> None:
     lined = draw.chance(0.6)
     if lined:
         lines: Config = {"name": f"{name}_line", "parent_table": name, "children_per_row": draw.one((1, 2, [1, 3]))}
-        lines["columns"] = [{"name": "line_id", "type": "id"}, _to_date(), _to_unit(star)]
+        lines["columns"] = [{"name": "line_id", **_key(draw, "row")}, _to_date(), _to_unit(star)]
         lines["columns"].append({"name": "pieces", "type": "range", "range": [1, 9]})
         star.tables[lines["name"]] = lines
     add_columns(draw, star, sales, "variable", 0, 5)
@@ -180,9 +203,9 @@ def _threshold(draw: Draw, star: Star, number: int) -> Config:
 
 
 def _bridge(draw: Draw, star: Star, number: int) -> Config:
-    own = star.of_kind("unit", "child", "reference")
+    dimensions = star.of_kind("unit", "child", "reference")
     left = draw.one(star.of_kind("unit", "unit", "child"))
-    right = draw.one([*own, *star.foreign])
+    right = draw.one([*dimensions, *star.foreign])
     low = draw.whole(0, 2)
     bridge: Config = {"name": f"bridge_{star.unit}_{number}", "left": left, "right": right}
     bridge["cardinality"] = [low, low + draw.whole(1, 3)]

@@ -58,10 +58,10 @@ class Trial:
         return any(alarm.blocking for alarm in self.alarms)
 
     def __str__(self) -> str:
-        says = [f"seed {self.seed}, {self.size or '-'}: {self.rows:,} rows, {self.seconds:.1f} s"]
-        says += [f"CRASH {self.crash.strip().splitlines()[-1]}"] if self.crash else []
-        says += [f"REFUSED {self.refused}"] if self.refused else []
-        return "; ".join([*says, *map(str, self.alarms)])
+        parts = [f"seed {self.seed}, {self.size or '-'}: {self.rows:,} rows, {self.seconds:.1f} s"]
+        parts += [f"CRASH {self.crash.strip().splitlines()[-1]}"] if self.crash else []
+        parts += [f"REFUSED {self.refused}"] if self.refused else []
+        return "; ".join([*parts, *map(str, self.alarms)])
 
 
 def tried(seed: int, keep: Path | None = None) -> Trial:
@@ -73,19 +73,19 @@ def tried(seed: int, keep: Path | None = None) -> Trial:
         return Trial(seed, refused=str(error))
     except Exception:  # noqa: BLE001  a crash is what is looked for
         return Trial(seed, crash=traceback.format_exc())
-    found = Trial(seed, config.size, words=words_of(config.plan), dropped=len(config.dropped))
+    trial = Trial(seed, config.size, words=words_of(config.plan), dropped=len(config.dropped))
     with tempfile.TemporaryDirectory() as folder:
         try:
             rows, reports = _made(config, Path(folder))
         except Exception:  # noqa: BLE001
-            found = replace(found, crash=traceback.format_exc())
+            trial = replace(trial, crash=traceback.format_exc())
         else:
             alarms = tuple(dict.fromkeys(alarm for report in reports for alarm in _alarms(report)))
-            found = replace(found, rows=rows, alarms=alarms, findings=_judged(reports[0]))
-    if keep is not None and (found.crash or found.alarms):
+            trial = replace(trial, rows=rows, alarms=alarms, findings=_judged(reports[0]))
+    if keep is not None and (trial.crash or trial.alarms):
         text = yaml.safe_dump(config.raw, sort_keys=False, allow_unicode=True)
-        (keep / f"random_{seed}.yaml").write_text(f"# {found}\n{text}", encoding="utf-8")
-    return replace(found, seconds=time.perf_counter() - begin)
+        (keep / f"random_{seed}.yaml").write_text(f"# {trial}\n{text}", encoding="utf-8")
+    return replace(trial, seconds=time.perf_counter() - begin)
 
 
 def _made(config: Composed, folder: Path) -> tuple[int, list[Report]]:

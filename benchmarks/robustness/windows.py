@@ -24,15 +24,15 @@ def window(draw: Draw, length: int, cells: int) -> tuple[Config, int]:
     count = max(1, round(length * _DAYS[grain] / _DAYS[partition]))
     begin = _aligned(np.datetime64("2019-01-01") + draw.whole(0, 1800), partition)
     stop = _later(begin, partition, count)
-    found: Config = {"start": str(begin), "end": str(stop - 1), "every": grain}
-    found |= {"partition": partition} if partition in longer else {}
+    section: Config = {"start": str(begin), "end": str(stop - 1), "every": grain}
+    section |= {"partition": partition} if partition in longer else {}
     periods = _periods(begin, stop, grain)
     if draw.chance(0.12) and periods > 1:
-        del found["end"]
-        found["span"] = periods
+        del section["end"]
+        section["span"] = periods
     elif draw.chance(0.15):
-        found["span"] = draw.whole(max(1, periods // 2), 2 * periods)
-    return found, periods
+        section["span"] = draw.whole(max(1, periods // 2), 2 * periods)
+    return section, periods
 
 
 def _aligned(day: np.datetime64, partition: str) -> np.datetime64:

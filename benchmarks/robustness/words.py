@@ -11,7 +11,7 @@ from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import METRIC_TYPES
 from plotsim_core.config.output import FormatWord
-from plotsim_core.config.table_kind import declared_kinds
+from plotsim_core.config.table_kind import declared_forms
 from plotsim_core.numerics.calendar import GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
@@ -30,7 +30,7 @@ _ARRIVALS = (
 def every_word() -> dict[str, list[str]]:
     """Return the words that random configs are to use, by what they are words of."""
     return {
-        "table kind": list(declared_kinds()),
+        "table kind": list(declared_forms()),
         "column source": list(SOURCES),
         "metric type": list(METRIC_TYPES),
         "distribution": list(DISTRIBUTIONS),
@@ -47,18 +47,18 @@ def every_word() -> dict[str, list[str]]:
 
 def words_of(plan: Plan) -> dict[str, int]:
     """Return how often a config has each word, as `distribution beta`."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for population in plan.populations:
-        found.update(f"{what} {word}" for what, word in _of_population(population))
+        counts.update(f"{what} {word}" for what, word in _of_population(population))
     for table in plan.tables:
-        found[f"table kind {table.kind}"] += 1
-        found.update(f"column source {column.spec.word}" for column in table.columns)
+        counts[f"table kind {table.form}"] += 1
+        counts.update(f"column source {column.spec.word}" for column in table.columns)
     dataset = plan.dataset
-    found.update(f"issue {issue.issue}" for issue in dataset.quality)
-    found.update(f"section {name}" for name in Dataset.model_fields if name in plan.raw)
-    found[f"grain {plan.grain.name}"] += 1
-    found[f"format {dataset.output.format}"] += 1
-    return dict(found)
+    counts.update(f"issue {issue.issue}" for issue in dataset.quality)
+    counts.update(f"section {name}" for name in Dataset.model_fields if name in plan.raw)
+    counts[f"grain {plan.grain.name}"] += 1
+    counts[f"format {dataset.output.format}"] += 1
+    return dict(counts)
 
 
 def _of_population(population: Population) -> Iterator[tuple[str, str]]:
@@ -81,7 +81,7 @@ def _of_population(population: Population) -> Iterator[tuple[str, str]]:
 
 def counted(configs: list[Mapping[str, int]]) -> dict[str, int]:
     """Return in how many configs each word is."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for words in configs:
-        found.update(words.keys())
-    return {f"{what} {word}": found[f"{what} {word}"] for what, known in every_word().items() for word in known}
+        counts.update(words.keys())
+    return {f"{what} {word}": counts[f"{what} {word}"] for what, known in every_word().items() for word in known}

@@ -1,14 +1,13 @@
-"""The command line: run, check, validate, info, explain, templates and the schema of the language.
+"""The command line: run, check, validate, info, explain, format, import, templates and the schema of the language.
 
 Data goes to files and what was asked for to stdout; progress, warnings and errors go to stderr. Exit codes: 0 done,
-1 the data or (with --strict) a warning failed, 2 the config or the request makes no sense. Importing this package registers
-the commands; one more is a function in a file of its kind.
+1 the data or (with --strict) a warning failed, 2 the config or the request makes no sense. One more is a function in a
+file of its kind, and its line in `COMMANDS` (`group.py`).
 
-May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables, output, truth,
-validation.
+May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables, importers,
+output, truth, validation.
 """
 
-from plotsim_core.cli import check, config, run, templates
 from plotsim_core.cli.group import main
 
-__all__ = ["check", "config", "main", "run", "templates"]
+__all__ = ["main"]

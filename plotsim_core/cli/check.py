@@ -18,11 +18,13 @@ from plotsim_core.cli.options import (
     scale_option,
     seed_option,
     strict_option,
+    table_rows_option,
 )
 from plotsim_core.cli.plans import config_path
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.config.overrides import with_overrides
 from plotsim_core.config.read import read_document
+from plotsim_core.importers import imported
 from plotsim_core.output.postgres import origin_at, shown_address
 from plotsim_core.output.staged import finish
 from plotsim_core.validation.provenance import Origin, origin_of, origins, overrides
@@ -33,6 +35,7 @@ from plotsim_core.validation.provenance import Origin, origin_of, origins, overr
 @click.option("--config", required=True, metavar="CONFIG", help="What the data was made from.")
 @seed_option
 @scale_option
+@table_rows_option
 @noise_option
 @periods_option
 @click.option("--json", "json_file", type=file_type, help="Write the report for machines to this file.")
@@ -44,6 +47,7 @@ def check(
     config: str,
     seed: int | None,
     scale: float | None,
+    table_rows: tuple[tuple[str, int], ...],
     noise: str | None,
     periods: str | None,
     json_file: Path | None,
@@ -66,13 +70,13 @@ def check(
     location = data if isinstance(data, Path) else shown_address(data)
     if isinstance(data, Path) and data.is_dir():
         finish(data)
-    document = read_document(path).readable()
-    raw = with_overrides(document.value, noise=noise)
+    document = imported(read_document(path).readable())
+    raw = with_overrides(document.value, noise=noise, table_rows=dict(table_rows))
     data_origins = origins(data) if isinstance(data, Path) else _origins_at(data, path)
     if not data_origins:
         click.echo(f"warning: {location} does not say what it was made from; it is taken to be {config}", err=True)
     words = overrides(raw, path.stem, data_origins, seed, scale)
-    plan = api.from_mapping(document, source=str(path), noise=noise, **words)
+    plan = api.from_mapping(document, source=str(path), noise=noise, table_rows=dict(table_rows), **words)
     report = judge_data(plan, data, periods, ReportFiles(None, json_file, html_file))
     if not quiet:
         click.echo(report.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, cast
 
@@ -18,9 +19,26 @@ PIPELINE_COMMANDS = ("materialize", "query", "reconcile", "status", "ui")
 """Commands that plotsim-pipeline adds. A test proves that they are those."""
 
 
+COMMANDS = {
+    "check": ("check", "Judge data that is already written against its config."),
+    "expected": ("config", "Print what a warehouse holds of a table after some loads."),
+    "explain": ("config", "Tell how one value came to be."),
+    "format": ("rewriting", "Write FILE, a config, in today's words."),
+    "import": ("imports", "Write FILE of another SYSTEM in the words of this language."),
+    "info": ("config", "Show what CONFIG would make, and how large."),
+    "list-templates": ("templates", "List the bundled configs."),
+    "run": ("run", "Make the tables of CONFIG and write them."),
+    "schema": ("templates", "Print the JSON Schema of the language, for editors."),
+    "template": ("templates", "Print a bundled config, to copy and edit."),
+    "validate": ("config", "Tell everything that is wrong with CONFIG."),
+}
+"""Each command, the module of this package that has it, and what the list of commands says of it: a module is imported when
+one of its commands is called."""
+
+
 class Commands(click.Group):
-    """Commands that answer a wrong config or request with what is wrong, and exit code 2. Installed packages add commands of
-    their own by the entry point group `plotsim.commands`, which are loaded when they are called for."""
+    """Commands that answer a wrong config or request with what is wrong, and exit code 2. They are loaded when they are
+    called for. Installed packages add commands of their own by the entry point group `plotsim.commands`."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -30,6 +48,8 @@ class Commands(click.Group):
             ctx.exit(2)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in COMMANDS and name not in self.commands:
+            import_module(f"plotsim_core.cli.{COMMANDS[name][0]}")
         command = super().get_command(ctx, name)
         for entry in () if command is not None else entry_points(group=_GROUP, name=name):
             try:
@@ -38,6 +58,9 @@ class Commands(click.Group):
                 package = entry.dist.name if entry.dist is not None else entry.module
                 raise UsageError(f"'{name}' is a command of {package}, which cannot be imported: {error}") from None
         return command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
@@ -49,14 +72,15 @@ class Commands(click.Group):
 
     def _nearest(self, name: str) -> str:
         """Return a hint for a name that no command has: the nearest, also by one of its words (`list` of list-templates)."""
-        names = [*self.commands, *_installed(self.commands), *PIPELINE_COMMANDS]
+        names = [*COMMANDS, *_installed(COMMANDS), *PIPELINE_COMMANDS]
         words = {word: command for command in names for word in command.split("-")} | {command: command for command in names}
         word = nearest(name, list(words))
         return did_you_mean(name if word is None else words[word], list(dict.fromkeys(names)))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super().format_commands(ctx, formatter)
-        names = _installed(self.commands)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+        names = _installed(COMMANDS)
         if names:
             with formatter.section("Commands of installed packages (each has --help)"):
                 formatter.write_text(", ".join(names))

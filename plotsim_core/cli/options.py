@@ -27,6 +27,28 @@ file_type, folder_type = click.Path(path_type=Path, dir_okay=False), click.Path(
 output_option = click.option("-o", "--output", type=file_type, help="Write to this file.")
 
 
+class TableRows(click.ParamType[tuple[str, int]]):
+    """The rows of a table, as TABLE=N."""
+
+    name = "TABLE=N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        table, _, number = str(value).partition("=")
+        digits = number.replace("_", "")
+        if not table or not digits.isdecimal() or int(digits) < 1:
+            self.fail(f"expected TABLE=N, a table and how many rows it has, found {value!r}", param, ctx)
+        return table.strip(), int(digits)
+
+
+table_rows_option = click.option(
+    "--rows",
+    "table_rows",
+    multiple=True,
+    type=TableRows(),
+    help="Give a plain table, or rows of one, N rows in all instead of the config's; repeat it for several.",
+)
+
+
 class FormatName(click.Choice[str]):
     """The name of a format, or the address of a server."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from plotsim_core import api
 from plotsim_core.config.output import without_budget
 from plotsim_core.config.read import read_document
 from plotsim_core.errors import UsageError
+from plotsim_core.importers import imported
 from plotsim_core.plan.plan import Plan
 
 
@@ -26,14 +28,21 @@ def config_path(config: str) -> Path:
 
 
 def config_plan(
-    config: str, seed: int | None = None, scale: float | None = None, over_budget: bool = False, **words: Any
+    config: str,
+    seed: int | None = None,
+    scale: float | None = None,
+    over_budget: bool = False,
+    table_rows: Sequence[tuple[str, int]] = (),
+    **words: Any,
 ) -> Plan:
-    """Return the plan of a config with other words in it: seed and scale, target_rows, noise and compression."""
+    """Return the plan of a config with other words in it: seed and scale, the rows of tables, target_rows, noise and
+    compression."""
     path = config_path(config)
-    document = read_document(path)
+    document = imported(read_document(path))
     if over_budget:
         document = document.with_value(without_budget(document.value))
-    return api.from_mapping(document, name=path.stem, source=str(path), seed=seed, scale=scale, **words)
+    overrides = {"seed": seed, "scale": scale, "table_rows": dict(table_rows), **words}
+    return api.from_mapping(document, name=path.stem, source=str(path), **overrides)
 
 
 def print_warnings(plan: Plan, strict: bool, quiet: bool = False) -> None:

@@ -31,6 +31,7 @@ from plotsim_core.columns import (
     total,
     trajectory,
     uniform_range,
+    uuid_key,
     version,
 )
 
@@ -61,5 +62,6 @@ __all__ = [
     "total",
     "trajectory",
     "uniform_range",
+    "uuid_key",
     "version",
 ]

@@ -66,6 +66,9 @@ class Bucket(ColumnSource):
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
         return may_be_missing(self.metric, dataset)
 
+    def listed_texts(self, dataset: Dataset) -> list[str]:
+        return list(self.labels)
+
     @property
     def changes_over_time(self) -> bool:
         return True

@@ -1,11 +1,12 @@
-"""`date`, `int`, `float`, `string`, `bool`: the columns of a date dimension and of a dimension of times of day.
+"""`calendar.<part>`: the columns of a date dimension and of a dimension of times of day.
 
-The column's name gives the part of the date or time, the word its type: a month as a number or a text.
+An old spelling is `date`, `int`, `float`, `string` or `bool`: the column's name gives the part of the date or time, the word
+its type, a month as a number or a text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,7 +17,9 @@ import pyarrow.compute as pc
 from plotsim_core.arrow import ArrowArray, taken
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.column_source import SOURCES, with_options
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.engine.rhythm import holiday_places, working
@@ -246,51 +249,127 @@ def _parts(table: Table) -> Family[DatePart]:
     return TIME_PARTS if table.is_time_dimension else DATE_PARTS
 
 
+_TYPES: dict[str, pa.DataType] = {
+    "date": pa.date32(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "string": pa.string(),
+    "bool": pa.bool_(),
+}
+"""Type word to the type of values."""
+
+
+_CONVERSIONS = {
+    ("int", "float"): "number",
+    ("int", "string"): "text",
+    ("bool", "int"): "integer",
+    ("bool", "string"): "text",
+    ("date", "string"): "text",
+}
+"""The usual type of a part and another one to the word of `as` that makes one of the other."""
+_NAMED = ("day_of_week",)
+"""Parts that are numbers, and as texts are names."""
+
+
 class _PartOfDate(ColumnSource):
     """Column of a date dimension or of a dimension of times; its name says which part it is, its word the type."""
 
     needs = frozenset({"calendar"})
-    type: ClassVar[pa.DataType]
+
+    def date_part(self, column: Column) -> str:
+        return column.name
+
+    def form(self, column: Column) -> str:
+        """Return the word for the type of a column."""
+        return self.word
+
+    @classmethod
+    def todays_words(cls, column: Mapping[str, Any], is_listed: bool) -> Mapping[str, Any]:
+        """The type says which part it is, and `as` how that is stored, where it is not as usual."""
+        part, name = _known_part(column["name"]), column["name"]
+        if part is None or "." in column["type"]:
+            return column
+        usual = next(iter(part.forms))
+        if cls is SOURCES[usual]:
+            return {**column, "type": f"calendar.{name}"}
+        conversion = None if name in _NAMED else _CONVERSIONS.get((usual, cls.word))
+        if conversion is None or {"as", "decimals"} & column.keys():
+            return column
+        return with_options(column, f"calendar.{name}", **{"as": conversion})
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
-        return self.type
+        return _TYPES[self.form(column)]
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        place, name = self.place, self.date_part(column)
         try:
-            part = _parts(table)[column.name]
+            part = _parts(table)[name]
         except UnknownMember as error:
             noun = "dimension of times" if _parts(table) is TIME_PARTS else "date dimension"
-            yield Problem("name", f"{error.message}; in a {noun} the name says it", error.hint)
+            reason = f"; in a {noun} the name says it" if place == "name" else f" in a {noun}"
+            yield Problem(place, f"{error.message}{reason}", error.hint)
             return
-        if self.word not in part.forms:
-            yield Problem("type", f"{column.name} is of type {' or '.join(part.forms)}, found {self.word}")
+        if self.form(column) not in part.forms:
+            yield Problem("type", f"{name} is of type {' or '.join(part.forms)}, found {self.word}")
         grain = scope.window.grain.name if scope.window is not None else "day"
         if part.of_days and grain not in ("day", "hour"):
             hint = "`holidays` and `working_days` count them"
-            yield Problem("name", f"{column.name} is said of a day, and the dates are those of a {grain}", hint)
+            yield Problem(place, f"{name} is said of a day, and the dates are those of a {grain}", hint)
         calendar = scope.calendar
-        if column.name in ("is_holiday", "holiday_name", "holidays") and calendar is not None and not calendar.holidays:
-            yield Problem("name", "no day is a holiday", "give `calendar: { holidays: US }`, or a list of them")
+        if name in ("is_holiday", "holiday_name", "holidays") and calendar is not None and not calendar.holidays:
+            yield Problem(place, "no day is a holiday", "give `calendar: { holidays: US }`, or a list of them")
+
+    place: ClassVar[str] = "name"
+    """The key of a column that says which part it is."""
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        part, grain = _parts(table)[column.name], dataset.window.grain.name
+        part, grain = _parts(table)[self.date_part(column)], dataset.grain.name
         text = part.description.format(
             grain=grain, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins"
         )
-        is_constant = grain != "week" and _SPANS.index(grain) < _SPANS.index(part.within or grain)
-        return f"{text}." if is_constant or part.within in ("", grain) else f"{text}, at the start of the {grain}."
+        if not part.within:
+            return f"{text}."
+        is_constant = grain != "week" and _SPANS.index(grain) < _SPANS.index(part.within)
+        return f"{text}." if is_constant or part.within == grain else f"{text}, at the start of the {grain}."
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
-        return column.name in DATE_PARTS and DATE_PARTS[column.name].is_nullable
+        name = self.date_part(column)
+        return name in DATE_PARTS and DATE_PARTS[name].is_nullable
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         population = rows.block.population
+        name, form = self.date_part(column.spec), self.form(column.spec)
         if table.spec.is_time_dimension:
             minutes = rows.ordinal
-            values = TIME_PARTS[column.name].forms[self.word](population, minutes, minutes.astype("timedelta64[m]"))
+            values = TIME_PARTS[name].forms[form](population, minutes, minutes.astype("timedelta64[m]"))
         else:
-            values = DATE_PARTS[column.name].forms[self.word](population, rows.period, population.grain.starts(rows.period))
+            values = DATE_PARTS[name].forms[form](population, rows.period, population.grain.starts(rows.period))
         return values.cast(column.type) if isinstance(values, pa.Array) else pa.array(values).cast(column.type)
+
+
+def _known_part(name: object) -> DatePart | None:
+    """Return the part of a date or of a time of day of a name; None if there is none. `hour` is the same of both."""
+    return next((parts[str(name)] for parts in (DATE_PARTS, TIME_PARTS) if str(name) in parts), None)
+
+
+@add_source
+class CalendarPart(_PartOfDate):
+    """`part` of a date, or of a time of day."""
+
+    word = "calendar"
+    argument = "part"
+    example = "calendar.month_name"
+    place = "type"
+
+    part: Name
+    """Which part it is."""
+
+    def date_part(self, column: Column) -> str:
+        return self.part
+
+    def form(self, column: Column) -> str:
+        part = _known_part(self.part)
+        return "string" if part is None else next(iter(part.forms))
 
 
 @add_source
@@ -299,7 +378,7 @@ class DateOfPeriod(_PartOfDate):
 
     word = "date"
     example = "date"
-    type = pa.date32()
+    is_old_spelling = True
 
 
 @add_source
@@ -308,7 +387,7 @@ class IntegerPart(_PartOfDate):
 
     word = "int"
     example = "int"
-    type = pa.int64()
+    is_old_spelling = True
 
 
 @add_source
@@ -317,7 +396,7 @@ class NumberPart(_PartOfDate):
 
     word = "float"
     example = "float"
-    type = pa.float64()
+    is_old_spelling = True
 
 
 @add_source
@@ -326,7 +405,7 @@ class TextPart(_PartOfDate):
 
     word = "string"
     example = "string"
-    type = pa.string()
+    is_old_spelling = True
 
 
 @add_source
@@ -335,4 +414,4 @@ class FlagPart(_PartOfDate):
 
     word = "bool"
     example = "bool"
-    type = pa.bool_()
+    is_old_spelling = True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
 from plotsim_core.columns.metric import metric_columns
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
@@ -23,11 +24,25 @@ from plotsim_core.config.tables import (
 
 def is_circular(column: Column, table: Table, scope: Scope) -> bool:
     """Return whether a column depends on itself, directly or through others."""
-    visited: dict[tuple[str, str], None] = {}
-    pending = list(column.source.reads(table))
+    return depend_on(column.depends_on(table), (table.name, column.name), scope)
+
+
+def decides_rows(column: Column, table: Table, target: Table, scope: Scope) -> bool:
+    """Return whether a column of a table decides which rows there are of `target`, or of what these belong to."""
+    lineage: list[Table | None] = [target]
+    while lineage[-1] is not None:
+        lineage.append(scope.declared_table(lineage[-1].parent_name))
+    origins = [origin for other in lineage if other is not None for origin in other.row_origins()]
+    return depend_on(origins, (table.name, column.name), scope)
+
+
+def depend_on(origins: Iterable[Origin], column: Origin, scope: Scope) -> bool:
+    """Return whether some columns depend on another one, directly or through others."""
+    visited: dict[Origin, None] = {}
+    pending = list(origins)
     while pending:
         node = pending.pop()
-        if node == (table.name, column.name):
+        if node == column:
             return True
         if node not in visited:
             visited[node] = None
@@ -35,12 +50,12 @@ def is_circular(column: Column, table: Table, scope: Scope) -> bool:
     return False
 
 
-def _inputs_of(node: tuple[str, str], scope: Scope) -> Iterator[tuple[str, str]]:
+def _inputs_of(node: Origin, scope: Scope) -> Iterator[Origin]:
     declared = scope.tables.get(node[0])
     if declared is not None and declared.table is not None:
         for column in declared.table.columns:
             if column.name == node[1]:
-                yield from column.source.reads(declared.table)
+                yield from column.depends_on(declared.table)
 
 
 def names_in(declared: DeclaredTable) -> list[str]:
@@ -51,7 +66,7 @@ def names_in(declared: DeclaredTable) -> list[str]:
 
 def column_in(table: str, name: str, dataset: Dataset) -> tuple[Column, Dataset]:
     """Return a column of a table, and the dataset of the kind of unit that the table is made from."""
-    candidates = ((kind, other) for kind in (dataset, *dataset.units) for other in kind.tables if other.name == table)
+    candidates = ((kind, other) for kind in (dataset, *dataset.units) for other in kind.all_tables if other.name == table)
     kind, owner = next(candidates)
     return next(column for column in (*owner.columns, *metric_columns(owner)) if column.name == name), kind
 
@@ -60,13 +75,6 @@ def type_in(table: str, name: str, dataset: Dataset) -> pa.DataType:
     """Return the type of a table's column."""
     column, kind = column_in(table, name, dataset)
     return column_type(column, kind)
-
-
-def noun_of(type_: pa.DataType) -> str:
-    """Return the noun for values of a type."""
-    if pa.types.is_timestamp(type_):
-        return "a moment"
-    return {pa.string(): "a text", pa.bool_(): "true or false", pa.date32(): "a date"}.get(type_, "not one value")
 
 
 def nullable_in(table: str, name: str, dataset: Dataset) -> bool:
@@ -89,4 +97,4 @@ def decimal_places_in(table: str, name: str, dataset: Dataset) -> int | None:
 
 def table_with(options: Part, dataset: Dataset) -> Table:
     """Return the table that has the column with these very options."""
-    return next(table for table in dataset.tables if any(column.source is options for column in table.columns))
+    return next(table for table in dataset.all_tables if any(column.source is options for column in table.columns))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.arrow import ArrowArray, joined
-from plotsim_core.columns.primary_key import date_keys, key_text, prefix, unit_codes
+from plotsim_core.columns.primary_key import date_keys, key_column, unit_keys
 from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.archetypes import Archetype
@@ -47,12 +47,15 @@ class RowFact(ColumnSource):
     """What of the row it shows."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        if self.what == "entity_id":
+            key = key_column(dataset.unit_dimension)
+            return pa.string() if key is None else key.source.arrow_type(key, dataset)
         return pa.int64() if self.what in _NUMBERS else pa.string()
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
         level = "period" if self.what in _OF_PERIOD else "unit"
         if level not in table.knows:
-            owner = level if level == "period" else scope.unit
+            owner = level if level == "period" else scope.unit_word
             yield Problem("type", f"a row of {table.name} belongs to no {owner} that its {self.what} could be of")
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
@@ -65,7 +68,7 @@ class RowFact(ColumnSource):
         if self.what == "period_index":
             return pa.array(rows.period - population.first)
         if self.what == "entity_id":
-            return key_text(prefix(population.dimension.spec), unit_codes(rows))
+            return unit_keys(rows.block).take(rows.unit)
         segment = rows.block.units.segment[rows.unit]
         if self.what == "size":
             return gathered([s.count for s in population.segments], segment, column.type)

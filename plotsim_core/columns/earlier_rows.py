@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.primary_key import key_column, lacks_key
 from plotsim_core.columns.row_relations import earlier_rows
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.scope import Scope
@@ -21,6 +21,8 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 WITHIN = 3
 """Default number of periods that a reference looks back."""
+WAY_OUT = "plain rows, units and their children can refer to rows of their own table"
+"""What can be done where rows of a table cannot refer to each other."""
 
 
 def earlier_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> tuple[Rows, Integers]:
@@ -33,7 +35,7 @@ def earlier_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: Ta
 def is_row(name: str, scope: Scope) -> bool:
     """Return whether a table's rows are facts or events, not members of a dimension."""
     declared = scope.tables.get(name)
-    return declared is not None and declared.path.startswith(("facts", "events"))
+    return declared is not None and not declared.is_dimension and not declared.path.startswith("bridges")
 
 
 def ancestors(table: Table, scope: Scope) -> list[str]:
@@ -53,9 +55,12 @@ def check_row_reference(target: str, within: int | None, column: Column, table: 
     if declared.table is None:
         return
     if declared.table is table:
-        yield Problem("type", f"{table.name} refers to itself")
+        yield Problem("type", f"{table.name} refers to itself", WAY_OUT)
+    elif not declared.table.has_unit_rows and target not in ancestors(table, scope):
+        message = f"rows of {target} are of no {scope.unit_word}, and earlier rows are those of the same {scope.unit_word}"
+        yield Problem("type", message, f"let a table per {target} say what belongs to its rows")
     elif key_column(declared.table) is None:
-        yield Problem("type", f"the rows of {target} have no key of their own that could be referred to")
+        yield lacks_key(target)
     elif target in ancestors(table, scope):
         if within is not None:
             yield Problem("within", f"has no effect: a row of {table.name} belongs to its row of {target}")

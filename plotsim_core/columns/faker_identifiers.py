@@ -20,12 +20,11 @@ from plotsim_core.columns.identifier_forms import FORMS, forms
 from plotsim_core.columns.identifier_patterns import Pattern, ascii_texts, disjoint, pattern_texts, text_count
 from plotsim_core.columns.identifier_serials import capacities, number_division, serials, slot_collisions
 from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.unique import capacity_messages, last_year
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import Table
 from plotsim_core.config.words import enumeration
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.calendar import Grain
-from plotsim_core.numerics.codes import PERIODS
 from plotsim_core.numerics.permutation import shuffled
 from plotsim_core.numerics.random import GOLDEN, Words, choose, mix
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -125,26 +124,8 @@ def capacity_problems(name: str, table: Table, dataset: Dataset) -> Iterable[Pro
         message = f"faker.{name} may give the same text in {enumeration(shared)} as in another locale of the dataset"
         yield Problem("type", message, f"{hint}; or leave out a locale")
         return
-    if table.is_listed:
-        if table.length > limit:
-            message = f"{table.name} has {table.length:,} rows, and faker.{name} has {limit:,} different texts"
-            yield Problem("type", message, hint)
-        return
-    slots = number_division(limit).slots
-    if len(dataset.segments) > slots:
-        message = f"faker.{name} has texts for {slots:,} segments, and there are {len(dataset.segments):,}"
-        yield Problem("type", message, f"{hint}; or declare fewer segments")
-        return
-    window = dataset.window
-    for room in capacities(table, dataset, limit):
-        if room.units > room.most:
-            message = f"faker.{name} has texts for {room.most:,} units of a segment, and {room.segment} has {room.units:,}"
-            yield Problem("type", message, hint)
-        elif room.cohorts is not None and room.cohorts * PERIODS[window.grain.name] < (
-            window.length if window.stop is None else window.stop - window.first
-        ):
-            year = _last_year(room.cohorts, window.grain, window.first)
-            yield Problem("type", f"faker.{name} has texts for those who arrive in {room.segment} up to {year}", hint)
+    for message in capacity_messages(limit, f"faker.{name}", "texts", table, dataset):
+        yield Problem("type", message, hint)
 
 
 def colliding_segments(name: str, table: Table, dataset: Dataset) -> Iterable[str]:
@@ -165,13 +146,7 @@ def capacity_text(name: str, table: Table, dataset: Dataset) -> str:
     cohort_limits = [room.cohorts for room in segment_rooms if room.cohorts is not None]
     if not cohort_limits:
         return text
-    return f"{text}; they last until {_last_year(min(cohort_limits), dataset.window.grain, dataset.window.first)}"
-
-
-def _last_year(cohorts: int, grain: Grain, first: int) -> int:
-    """Return the last year in which cohorts arrive."""
-    last = first + cohorts * PERIODS[grain.name]
-    return int(grain.starts(np.array([last])).astype("datetime64[Y]").astype(np.int64)[0]) + 1970
+    return f"{text}; they last until {last_year(min(cohort_limits), dataset.grain, dataset.first)}"
 
 
 def locales_without(name: str, locales: Sequence[str]) -> str:

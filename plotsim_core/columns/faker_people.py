@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from faker import Faker
-from faker.decode import unidecode
 
 from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.choice import weighted_indexes
 from plotsim_core.columns.faker_locales import row_locales
+from plotsim_core.columns.faker_pools import faker_of
 from plotsim_core.columns.rows import Rows
 from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.codes import segment_number, unit_codes
@@ -58,7 +57,7 @@ class Names:
 @lru_cache(maxsize=64)
 def _provider(locale: str) -> Any:
     """Return Faker's provider of people in a locale."""
-    return next(provider for provider in Faker(locale).get_providers() if hasattr(provider, "first_name_male"))
+    return next(provider for provider in faker_of(locale).get_providers() if hasattr(provider, "first_name_male"))
 
 
 def _form(locale: str) -> tuple[bool, str]:
@@ -78,7 +77,7 @@ def _name_draws(locale: str, part: str, gender: str) -> list[str]:
     listed = getattr(provider, f"{part}_names_{gender}", None) or getattr(provider, f"{part}_names", None)
     stream = key(0, "faker", part, gender, locale)
     if not listed:
-        generator = Faker(locale)
+        generator = faker_of(locale)
         generator.seed_instance(int(stream))
         return [str(getattr(generator, f"{part}_name_{gender}")()) for _ in range(POOL)]
     candidates = list(listed)
@@ -88,6 +87,8 @@ def _name_draws(locale: str, part: str, gender: str) -> list[str]:
 
 def _ascii_names(names: list[str], readings: dict[str, str]) -> list[str]:
     """Return names in small letters a to z and digits."""
+    from faker.decode import unidecode
+
     plain_names = {name: re.sub("[^a-z0-9]", "", unidecode(readings.get(name, name)).lower()) or "x" for name in set(names)}
     return [plain_names[name] for name in names]
 

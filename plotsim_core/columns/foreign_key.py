@@ -1,139 +1,142 @@
 """`ref.<dimension>`: a foreign key, the key of a row of a dimension, recomputed rather than looked up.
 
 To the date dimension: the row's period. To the unit's dimension: the row's unit. To a dimension of the unit's children:
-one of this unit's children. To the dimension of another kind of unit: one that lives in the row's period, in
-proportion to its size. To a listed dimension: any row, or with `matching: {plan_name: plan}` one whose
-`plan_name` equals the `plan` of the row's unit, which is constant or a tier. To a fact or event with keys: an earlier row
-of the same unit. A detail row (`parent_table`) has the target of its parent row where both have a column of one name and
-type. `roads.py` lists which of these is tried when.
+one of this unit's children, or with `of` one of anybody's. To the dimension of another kind of unit: one that lives in the
+row's period, in proportion to its size. To a listed dimension: any row, or with `matching: {plan_name: plan}` one whose
+`plan_name` equals the `plan` of the row, or with `during` one that is valid at the time. To plain rows with moments: any
+that came before. To a fact or event with keys: an earlier row of the same unit. To its own table: a row before it. A detail
+row (`parent_table`) has the target of its parent row where both have a column of one name and type. `roads.py` lists which
+of these is tried when.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.earlier_rows import WITHIN, check_row_reference, is_row
-from plotsim_core.columns.matching import check_matching
-from plotsim_core.columns.popularity import Popularity, check_popularity
+from plotsim_core.columns.dependencies import nullable_in, type_in
+from plotsim_core.columns.earlier_rows import WITHIN
+from plotsim_core.columns.popularity import may_run_out
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.columns.roads import targets_of
+from plotsim_core.columns.reference_options import ReferenceOptions, referenced_table
+from plotsim_core.columns.roads import targets_before_nulls
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import ColumnSource, add_source
-from plotsim_core.config.column_source import History, Origin
+from plotsim_core.columns.source import add_source
+from plotsim_core.config.column_source import History, Origin, Owners
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Name
-from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival, Segment
-from plotsim_core.config.tables import Column, Table, may_be_null, row_noun
-from plotsim_core.config.words import enumeration, phrase
-from plotsim_core.errors import Problem
+from plotsim_core.config.tables import Column, Table, matched_origin, may_be_null, row_noun
+from plotsim_core.config.words import capitalised, enumeration, phrase
+from plotsim_core.engine.roster import Units
 from plotsim_core.numerics.arrays import Integers
-from plotsim_core.numerics.random import choose, key
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 
 @add_source
-class Reference(Popularity, ColumnSource):
-    """`table` is the table; `matching` ties a listed dimension to a column of the unit's; `within` is how many
-    periods back a fact or event may lie."""
+class Reference(ReferenceOptions):
+    """`table` is the table, and `column` the unique column of it whose value is the reference, rather than its key. With
+    `key: true` it is the key of its own table too.
+
+    `matching` ties a listed dimension to a column of the row or its unit, `during` to the row's time; with `distinct`
+    siblings refer to different rows. `of` says whose children, `roots` how many rows of a table that refers to itself refer
+    to none, `within` how many periods back a fact or event may lie."""
 
     word = "ref"
     example = "ref.dim_company"
     argument = "table"
     is_drifting = False
 
-    table: Name
-    """The table."""
-    matching: dict[Name, Name] | None = None
-    """The column of the unit's dimension that each column of a listed dimension agrees with."""
-    within: Annotated[int, Field(ge=0, le=1000, strict=True)] | None = None
-    """How many periods back a fact or event may lie."""
-
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        if self.column is not None:
+            return type_in(self.table, self.column, dataset)
         id_column = key_column(referenced_table(self.table, dataset))
         if id_column is None:
             return pa.string()
         return id_column.source.arrow_type(id_column, _kind_of(self.table, dataset))
 
-    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-        if is_row(self.table, scope):
-            if self.matching is not None:
-                yield Problem("matching", f"{self.table} is not a reference dimension")
-            yield from check_row_reference(self.table, self.within, column, table, scope)
-            yield from check_popularity(self, self.table, (), None)
-            return
-        if self.within is not None:
-            yield Problem("within", f"has no effect: {self.table} is no fact or event whose rows have a moment")
-        problems = scope.unknown_table(self.table, "type")
-        yield from problems
-        if self.table in scope.foreign:
-            if "period" not in table.knows:
-                yield Problem("type", f"a row of {table.name} has no period in which there could be one of {self.table}")
-            if self.matching is not None:
-                yield Problem("matching", f"{self.table} is not a reference dimension")
-            yield from check_popularity(self, self.table, (), None)
-            return
-        declared = scope.tables.get(self.table)
-        target = declared.table if declared is not None else None
-        if problems or target is None:
-            return
-        if target is table:
-            yield Problem("type", f"{table.name} refers to itself")
-        if target.is_date_dimension and "period" not in table.knows:
-            yield Problem("type", f"a row of {table.name} has no period that {self.table} could give the date of")
-        hourly = scope.window is None or scope.window.grain.name == "hour"
-        if target.is_time_dimension and "event" not in table.knows and not (hourly and "period" in table.knows):
-            yield Problem("type", f"a row of {table.name} has no moment that {self.table} could give the time of day of")
-        if target.is_of_units and "unit" not in table.knows:
-            yield Problem("type", f"a row of {table.name} has no {scope.unit} that it could refer to")
-        if self.matching is not None:
-            yield from check_matching(self.matching, column, table, target, scope)
-            for name in self.option_names:
-                yield Problem(name, "has no effect: `matching` says which row is referred to")
-        else:
-            yield from check_popularity(self, target.name, target.popularity, target)
-
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         target_table = referenced_table(self.table, dataset)
-        noun = dataset.window.grain.name if target_table.is_date_dimension else row_noun(target_table)
+        noun = dataset.grain.name if target_table.is_date_dimension else row_noun(target_table)
         pairs = [
-            f"its {target_name} is the {phrase(dataset.unit)}'s {source_name}"
+            f"its {target_name} is {self._source_noun(source_name, table, dataset)}"
             for target_name, source_name in (self.matching or {}).items()
         ]
-        return f"Key of the {noun} in {self.table}{f': {enumeration(pairs)}' if pairs else ''}."
+        if self.during is not None:
+            pairs.append(f"the row's time is from its {self.during['from']} and before its {self.during['to']}")
+        if target_table is table:
+            pairs.append("a row before this one")
+        elif target_table.is_timed and not belongs_to(self.table, table, dataset):
+            pairs.append("one that came before")
+        subject = "Key" if self.column is None else capitalised(phrase(self.column))
+        return f"{subject} of the {noun} in {self.table}{f': {enumeration(pairs)}' if pairs else ''}."
+
+    def _source_noun(self, source_name: str, table: Table, dataset: Dataset) -> str:
+        """Return what a source column of `matching` is, in words."""
+        owner, name = matched_origin(source_name, table, dataset.own_unit_dimension)
+        if dataset.has_units and owner == dataset.unit_dimension.name:
+            return f"the {phrase(dataset.unit)}'s {name}"
+        return f"the row's {name}" if owner == table.name else f"the {name} of its row of {owner}"
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
-        """Nulls come from a parent row's null, from a matched column with nulls, and from periods in which no unit of
-        another kind lives."""
+        """Nulls come from a parent row's null, from a matched column with nulls or values that are not listed, from periods
+        in which no unit of another kind lives or no listed row is valid or before which nothing came, and from roots."""
         if any(may_be_null(column, dataset) for column in _parent_columns(self, dataset)):
             return True
-        if self.matching is not None:
-            source_name = next(iter(self.matching.values()))
-            units = (dimension for dimension in dataset.dimensions if dimension.is_unit_dimension)
-            unit_columns = (other for table in units for other in table.columns if other.name == source_name)
-            return any(may_be_null(other, dataset) for other in unit_columns)
-        kinds = [kind for kind in dataset.units if any(table.name == self.table for table in kind.dimensions)]
-        table_names = {table.name for table in dataset.tables}
-        return self.table not in table_names and any(
-            all(_may_be_empty(segment) for segment in kind.segments)
-            or any(event.ending() is not None for event in kind.events)
-            for kind in kinds
-        )
+        if self.during is not None or self.owners != "own":
+            return True
+        if self.distinct and may_run_out(self, referenced_table(self.table, dataset)):
+            return True
+        table = next((table for table in dataset.all_tables if any(other.source is self for other in table.columns)), None)
+        if table is not None and table.name == self.table:
+            return True
+        if table is not None and _may_find_none(referenced_table(self.table, dataset), table, dataset):
+            return True
+        if self.matching is not None and table is not None:
+            owner, name = matched_origin(next(iter(self.matching.values())), table, dataset.own_unit_dimension)
+            owners = (other for other in dataset.all_tables if other.name == owner)
+            source_columns = (other for source_table in owners for other in source_table.columns if other.name == name)
+            return self.is_open(table, dataset) or any(may_be_null(other, dataset) for other in source_columns)
+        kinds = [kind for kind in dataset.units if any(table.name == self.table for table in kind.all_dimensions)]
+        table_names = {table.name for table in dataset.all_tables}
+        is_foreign = self.table not in table_names
+        return (is_foreign and any(map(_may_lack_units, kinds))) or self._is_target_nullable(dataset)
+
+    def _is_target_nullable(self, dataset: Dataset) -> bool:
+        """Return whether the column that is referred to may be null."""
+        return self.column is not None and nullable_in(self.table, self.column, dataset)
 
     def target(self, dataset: Dataset) -> Origin | None:
         table = referenced_table(self.table, dataset)
         id_column = key_column(table)
-        return table.name, id_column.name if id_column is not None else ""
+        return table.name, self.column or (id_column.name if id_column is not None else "")
+
+    def key_range(self, table: Table, dataset: Dataset) -> tuple[int, int] | None:
+        target = referenced_table(self.table, dataset)
+        key = key_column(target)
+        return None if key is None else key.source.key_range(target, _kind_of(self.table, dataset))
+
+    @property
+    def is_key(self) -> bool:
+        return self.key
 
     @property
     def target_name(self) -> str:
         return self.table
+
+    @property
+    def owners(self) -> Owners:
+        return self.of or "own"
+
+    @property
+    def is_distinct(self) -> bool:
+        return self.distinct
+
+    @property
+    def validity(self) -> tuple[str, str] | None:
+        return None if self.during is None else (self.during["from"], self.during["to"])
 
     @property
     def matched_columns(self) -> Mapping[str, str]:
@@ -147,33 +150,53 @@ class Reference(Popularity, ColumnSource):
         return 0.8 if type_ == pa.string() else 0.02
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
-        target = targets_of(column, table, rows)
-        id_column = next(column for column in target.table.columns if column.spec.source.is_key)
+        target = targets_before_nulls(column, table, rows)
+        id_column = next((other for other in target.table.columns if other.spec.source.is_key), None)
+        if self.column is not None or id_column is None:
+            return target.values(target.table.column(self.column or ""))
         return target.values(id_column)
 
 
-def referenced_table(name: str, dataset: Dataset) -> Table:
-    """Return the table of that name."""
-    tables = [table for kind in (dataset, *dataset.units) for table in kind.tables]
-    return next(table for table in tables if table.name == name)
-
-
-def child_counts(population: Population, table: Table, unit_address: np.ndarray) -> Integers:
+def child_counts(population: Population, table: Table, units: Units) -> Integers:
     """Return the number of rows of each unit in a dimension of units or of their children."""
-    low, high = table.per_unit
-    counts: Integers = low + choose(key(population.seed, "children", table.name), unit_address, high - low + 1)
-    return counts
+    count, numbers = table.row_count, np.ones(len(units), dtype=np.int64)
+    if count is None:
+        return numbers
+    counts = [count.of_segment(segment.spec.name) for segment in population.segments]
+    if all(other is count for other in counts):
+        return count.drawn(population.seed, table.name, units.address)
+    for segment, segment_count in enumerate(counts):
+        is_in_segment = units.segment == segment
+        numbers[is_in_segment] = segment_count.drawn(population.seed, table.name, units.address[is_in_segment])
+    return numbers
 
 
 def history_dimension(dataset: Dataset) -> tuple[Table, History] | None:
     """Return the unit dimension and its history (SCD2), if it has one."""
-    pairs = ((table, table.history) for table in dataset.dimensions)
+    pairs = ((table, table.history) for table in dataset.all_dimensions)
     return next(((table, history) for table, history in pairs if history is not None), None)
 
 
 def _kind_of(name: str, dataset: Dataset) -> Dataset:
     """Return the kind of unit that has a table: the dataset itself, or one of its units."""
-    return next(kind for kind in (dataset, *dataset.units) if any(table.name == name for table in kind.tables))
+    return next(kind for kind in (dataset, *dataset.units) if any(table.name == name for table in kind.all_tables))
+
+
+def belongs_to(name: str, table: Table, dataset: Dataset) -> bool:
+    """Return whether rows of a table belong to rows of the table `name`, directly or through others."""
+    return any(other.name == name for other in dataset.lineage(table))
+
+
+def _may_find_none(target: Table, table: Table, dataset: Dataset) -> bool:
+    """Return whether there may be no row of `target` for a row that draws one: none that came before, is kept or is of its
+    unit."""
+    if belongs_to(target.name, table, dataset):
+        return False
+    lineage = [target, *dataset.lineage(target)]
+    if target.is_timed or any(other.filter is not None for other in lineage):
+        return True
+    counts = [other.row_count for other in lineage if other.row_count is not None and target.comes_with_units]
+    return any(count.of_segment(s.name).bounds[0] == 0 for count in counts for s in dataset.segments)
 
 
 def _parent_columns(options: Reference, dataset: Dataset) -> list[Column]:
@@ -185,6 +208,11 @@ def _parent_columns(options: Reference, dataset: Dataset) -> list[Column]:
         for other in parent.columns
         if (other.name, other.type) == (column.name, column.type)
     ]
+
+
+def _may_lack_units(kind: Dataset) -> bool:
+    """Return whether there may be no unit of a kind at some time."""
+    return all(map(_may_be_empty, kind.segments)) or any(event.ending() is not None for event in kind.all_tables)
 
 
 def _may_be_empty(segment: Segment) -> bool:

@@ -55,6 +55,7 @@ class Place(ColumnSource):
 
     word = "geo"
     example = "geo.city"
+    sets_locale = True
     argument = "part"
     in_structs = True
 

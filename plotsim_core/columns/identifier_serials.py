@@ -87,7 +87,8 @@ def serials(rows: Rows, table: TablePlan, total: int) -> Integers | None:
     if origin.spec.is_listed:
         return _below_limit(rows.ordinal, total, table)
     division, units = number_division(total), rows.block.units
-    indexes = _segment_index(units.ordinal)[rows.unit] * origin.spec.per_unit[1]
+    most_rows = np.array([origin.spec.per_unit_of(segment.spec.name)[1] for segment in population.segments], dtype=np.int64)
+    indexes = (_segment_index(units.ordinal) * most_rows[units.segment])[rows.unit]
     if len(rows.ordinal):
         indexes = indexes + rows.ordinal
     segment_slots = np.array(
@@ -123,9 +124,11 @@ class Capacity:
 
 def capacities(table: Table, dataset: Dataset, total: int) -> list[Capacity]:
     """Return the capacity of `total` numbers for each segment's units, in a dimension of units or of their children."""
-    share = number_division(total).share // table.per_unit[1]
-    length = PERIODS[dataset.window.grain.name]
-    return [_segment_capacity(segment, dataset.scale, share, length) for segment in dataset.segments]
+    share, length = number_division(total).share, PERIODS[dataset.grain.name]
+    return [
+        _segment_capacity(segment, dataset.scale, share // table.per_unit_of(segment.name)[1], length)
+        for segment in dataset.segments
+    ]
 
 
 def _segment_capacity(segment: Segment, scale: float, share: int, length: int) -> Capacity:

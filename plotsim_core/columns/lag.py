@@ -1,11 +1,11 @@
 """`lag.<metric>` with `periods: N`: the value as stored N periods earlier; null before the unit's series begins.
 
-`lag.<metric>:periods:<N>` says the same in one text.
+`lag.<metric>:periods:<N>` is an old spelling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.metric import label, metric_named, money_decimals
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
-from plotsim_core.config.column_source import STORED_VALUES, Origin
+from plotsim_core.config.column_source import STORED_VALUES, Origin, with_options
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
@@ -44,6 +44,14 @@ class Lag(ColumnSource):
     periods: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
     """How many periods earlier; 1 unless it is given."""
 
+    @classmethod
+    def todays_words(cls, column: Mapping[str, Any], is_listed: bool) -> Mapping[str, Any]:
+        """`periods` stand beside the type."""
+        type_, colon, suffix = column["type"].partition(":")
+        word, _, number = suffix.partition(":")
+        is_old = colon and word == "periods" and number.isdecimal() and number.isascii() and "periods" not in column
+        return with_options(column, type_, periods=int(number[:9])) if is_old else column
+
     @model_validator(mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -70,7 +78,7 @@ class Lag(ColumnSource):
             yield Problem("periods", f"expected less than the window's {length} periods, found {self.periods}")
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        grain = dataset.window.grain.name
+        grain = dataset.grain.name
         distance = f"{self.periods} {grain}s" if self.periods > 1 else f"one {grain}"
         subject = label(metric_named(self.metric, dataset))
         return f"{subject} {distance} earlier; null where the {phrase(dataset.unit)} was not there yet."

@@ -15,8 +15,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.dependencies import decimal_places_in, decimals_in, is_circular, names_in, nullable_in, type_in
+from plotsim_core.arrow import ArrowArray, taken
+from plotsim_core.columns.dependencies import (
+    column_in,
+    decimal_places_in,
+    decimals_in,
+    is_circular,
+    names_in,
+    nullable_in,
+    type_in,
+)
 from plotsim_core.columns.earlier_rows import ancestors
 from plotsim_core.columns.metric import metric_columns
 from plotsim_core.columns.roads import targets_of
@@ -88,7 +96,7 @@ class Lookup(ColumnSource):
         yield from _check_column(self, column, table, scope)
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        references = [reference.name for reference in table.references_to(self.table)]
+        references = [column.name for column in table.references_to(self.table) if column.name not in table.added_keys]
         by = self.by or (references[0] if len(references) == 1 else None)
         relation = f"that {by} refers to" if by else "that it belongs to"
         return f"{capitalised(phrase(self.column))} of the row of {self.table} {relation}."
@@ -97,7 +105,7 @@ class Lookup(ColumnSource):
         """Nulls come from the column, and from references without a target."""
         return nullable_in(self.table, self.column, dataset) or any(
             nullable_in(table.name, reference.name, dataset)
-            for table in dataset.tables
+            for table in dataset.all_tables
             if any(source_column.source is self for source_column in table.columns)
             for reference in table.references_to(self.table)
         )
@@ -121,11 +129,16 @@ class Lookup(ColumnSource):
         columns = (other.source for other in (target_table.columns if target_table else ()) if other.name == self.column)
         return next((source.row_values() for source in columns if not source.is_key), None)
 
+    def listed_texts(self, dataset: Dataset) -> list[str]:
+        column, kind = column_in(self.table, self.column, dataset)
+        return column.source.listed_texts(kind)
+
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         target = self._targets(table, rows)
-        target_column = next(other for other in target.table.columns if other.name == self.column)
+        target_column = target.table.column(self.column)
         if len(target.rows.cell) < len(target.rows) and changing_sources(target_column.spec, target.table.spec):
-            return fill(target_column, target.table, _rows_at_time(target, rows))
+            values = fill(target_column, target.table, _rows_at_time(target, rows))
+            return taken(values, np.arange(len(rows), dtype=np.int64), target.positions < 0)
         if target.table.spec.has_keyed_rows and bool(np.all(target.positions >= 0)):  # only the rows referred to
             row_indexes, positions = np.unique(target.positions, return_inverse=True)
             target = Targets(target.table, target.rows.take(row_indexes), positions)
@@ -138,7 +151,7 @@ class Lookup(ColumnSource):
             return Targets(rows.block.population.table(self.table), *target)
         references = (
             reference
-            for reference in table.columns
+            for reference in table.all_columns
             if reference.spec.source.target_name == self.table and self.by in (None, reference.name)
         )
         return targets_of(next(references), table, rows)

@@ -74,7 +74,7 @@ class _LayerOfMetric(MetricSource):
         return scope.unknown_metric(self.metric, "type")
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        metric, grain = metric_named(self.metric, dataset), dataset.window.grain.name
+        metric, grain = metric_named(self.metric, dataset), dataset.grain.name
         subject = f"{label(metric)}{self.qualifier}"
         if "crowd" in table.knows:
             return f"{subject}, the {'sum' if metric.sized else 'mean'} over all {dataset.plural} of the {grain}."

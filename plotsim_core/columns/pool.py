@@ -1,12 +1,13 @@
 """`pool.<attribute>`: one of the values that the segment of the row's unit lists for an attribute.
 
-Any of them, or with `weights` as often as these say; with `pool.<attribute>:trajectory` the one that the position on the
-unit's curve points to, the first at 0 and the last at 1. In a dimension that is a state: the value of the latest period.
+Any of them, or with `weights` as often as these say; with `by: trajectory` the one that the position on the unit's curve
+points to, the first at 0 and the last at 1. In a dimension that is a state: the value of the latest period.
+`pool.<attribute>:trajectory` is an old spelling of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from plotsim_core.columns.as_of import scaled_values
 from plotsim_core.columns.choice import Weights, common_type, common_values, max_decimals, weight_problems, weighted_indexes
 from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
-from plotsim_core.config.column_source import POSITION, Origin
+from plotsim_core.config.column_source import POSITION, Origin, with_options
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
@@ -35,8 +36,8 @@ _PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:trajectory)?$"
 
 @add_source
 class Pool(ColumnSource):
-    """`attribute` names the attribute, `by` says what chooses among its values (`pool.<attribute>:trajectory` says so too),
-    `weights` how often each is chosen by chance."""
+    """`attribute` names the attribute, `by` says what chooses among its values, `weights` how often each is chosen by
+    chance."""
 
     word = "pool"
     example = "pool.industry"
@@ -47,9 +48,15 @@ class Pool(ColumnSource):
     attribute: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
     """The attribute of the segments whose values these are."""
     by: Literal["chance", "trajectory"] = "chance"
-    """What chooses among its values, as `pool.<attribute>:trajectory` says too."""
+    """What chooses among its values."""
     weights: Weights | None = None
     """How often each is chosen by chance."""
+
+    @classmethod
+    def todays_words(cls, column: Mapping[str, Any], is_listed: bool) -> Mapping[str, Any]:
+        """`by` stands beside the type."""
+        type_, colon, mode = column["type"].partition(":")
+        return column if not colon or "by" in column else with_options(column, type_, by=mode)
 
     @model_validator(mode="before")
     @classmethod
@@ -105,6 +112,9 @@ class Pool(ColumnSource):
 
     def possible_values(self, table: Table, scope: Scope) -> list[Any] | None:
         return common_values(self._values(scope.segments)) if self.by == "chance" else None
+
+    def listed_texts(self, dataset: Dataset) -> list[str]:
+        return list(dict.fromkeys(map(str, self._values(dataset.segments))))
 
     def _values(self, segments: Iterable[Segment]) -> list[Any]:
         return [value for segment in segments for value in segment.attributes.get(self.attribute, ())]

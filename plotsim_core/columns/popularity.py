@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.columns.choice import weighted_indexes
-from plotsim_core.columns.primary_key import WIDTH, key_column, prefix
-from plotsim_core.config.model import LARGEST, Part
-from plotsim_core.config.tables import Table
+from plotsim_core.columns.listed import listed_values
+from plotsim_core.columns.primary_key import key_column, listed_keys
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import LARGEST, Name, Part
+from plotsim_core.config.tables import Table, column_type, is_number
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.plan.plan import Population, TablePlan
 
 Weight = Annotated[float, Field(ge=0, le=LARGEST, strict=True)]
 WeightsOf = Annotated[dict[str | int | float, Weight], Field(min_length=1)]
@@ -26,12 +30,14 @@ _HEAD, _SHARE = 0.2, 0.8
 
 
 class Popularity(Part):
-    """`weights` says how often each value of the key or of a static column is referred to, `distribution` how often the
+    """`weights` says how often each value of the key or of a static column is referred to, or which column of the table
+    says it of each row; `distribution` how often the
     rows are in their order: evenly (uniform), as 1 / rank**`exponent` (zipf), or the first fifth of them four times in five
     (head_tail)."""
 
-    weights: WeightsOf | None = None
-    """How often each value of the key or of a static column is referred to."""
+    weights: WeightsOf | Name | None = None
+    """How often each value of the key or of a static column is referred to; or the column of the table with a number for
+    each row."""
     distribution: Literal["uniform", "zipf", "head_tail"] | None = None
     """How often rows are referred to, in their order: evenly (uniform), as 1 / rank**`exponent` (zipf), or the first
     fifth of them four times in five (head_tail)."""
@@ -56,8 +62,53 @@ def check_popularity(options: Popularity, table: str, allowed: tuple[str, ...], 
         yield Problem("distribution", "give either `weights` or `distribution`")
     elif options.exponent is not None and options.distribution != "zipf":
         yield Problem("exponent", "has no effect without `distribution: zipf`")
-    elif options.weights is not None and rows is not None:
+    elif isinstance(options.weights, str) and rows is not None:
+        yield from _check_column(options.weights, rows)
+    elif options.weights is not None and not isinstance(options.weights, str) and rows is not None:
         yield from _check_weights(options.weights, rows)
+
+
+def _check_column(name: str, table: Table) -> Iterable[Problem]:
+    """Yield the problems of weights that a column of a listed dimension holds."""
+    columns = {column.name: column for column in table.columns}
+    if name not in columns:
+        yield Problem("weights", f"{table.name} has no column '{name}'", did_you_mean(name, list(columns)))
+        return
+    values = columns[name].source.row_values() or []
+    if any(isinstance(value, int | float) and value < 0 for value in values):
+        yield Problem("weights", f"{table.name}.{name} has a number below 0")
+    elif values and not any(isinstance(value, int | float) and value > 0 for value in values):
+        yield Problem("weights", f"{table.name}.{name} has no number above 0")
+
+
+def _listed_weights(name: str, table: Table) -> list[Any] | None:
+    """Return the values of a column of weights, None where they are not known from the config."""
+    return next((column.source.row_values() for column in table.columns if column.name == name), None)
+
+
+def may_run_out(options: Popularity, table: Table) -> bool:
+    """Return whether fewer rows may have a weight than the config says."""
+    return isinstance(options.weights, str) and not _listed_weights(options.weights, table)
+
+
+def weights_problems(options: Popularity, table: Table, dataset: Dataset) -> Iterable[Problem]:
+    """Yield a problem where the column of weights of a sound listed dimension holds no numbers."""
+    if not isinstance(options.weights, str):
+        return
+    column = next(column for column in table.columns if column.name == options.weights)
+    if not is_number(column_type(column, dataset)):
+        yield Problem("weights", f"{table.name}.{column.name} holds no numbers")
+
+
+def weighted_count(options: Popularity, table: Table) -> int:
+    """Return how many rows of a listed dimension can be referred to: those of a weight above zero, and all where weights are
+    not known from the config."""
+    if isinstance(options.weights, str):
+        values = _listed_weights(options.weights, table)
+        return sum((values[row % len(values)] or 0) > 0 for row in range(table.length)) if values else table.length
+    if options.weights is None:
+        return table.length
+    return sum(weight > 0 for weight in _weights_of_rows(options.weights, table))
 
 
 def _check_weights(weights: Mapping[str | int | float, float], table: Table) -> Iterable[Problem]:
@@ -92,9 +143,7 @@ def _column_texts(table: Table) -> dict[str, list[str]]:
             texts[column.name] = [values[index % len(values)] for index in range(count)]
     id_column = key_column(table)
     if id_column is not None:
-        texts[id_column.name] = id_column.source.row_texts() or [
-            f"{prefix(table)}-{index + 1:0{WIDTH}d}" for index in range(count)
-        ]
+        texts[id_column.name] = listed_keys(table)
     return texts
 
 
@@ -120,11 +169,29 @@ def _rank_weights(distribution: str, exponent: float, count: int) -> tuple[float
     return tuple(np.where(ranks <= head, _SHARE / head, (1 - _SHARE) / (count - head)).tolist())
 
 
-def popular_rows(options: Popularity, table: Table, uniforms: Floats) -> Integers:
-    """Return the row of a listed dimension that each uniform draws."""
+def row_weights(options: Popularity, population: Population, table: TablePlan) -> tuple[float, ...] | None:
+    """Return how often each row of a listed dimension is referred to; None: all as often."""
+    if isinstance(options.weights, str):
+        return _column_weights(population, table.name, options.weights)
     if options.weights is not None:
-        return weighted_indexes(uniforms, _weights_of_rows(options.weights, table))
-    return popular_indexes(options, np.full(len(uniforms), table.length, dtype=np.int64), uniforms)
+        return _weights_of_rows(options.weights, table.spec)
+    return index_weights(options, table.spec.length)
+
+
+@lru_cache(maxsize=8)
+def _column_weights(population: Population, name: str, column_name: str) -> tuple[float, ...]:
+    """Return the numbers of a column of a listed dimension as weights. A null or a number below zero is none; where nothing
+    is left, all rows are as likely."""
+    numbers = listed_values(population, name, column_name).cast(pa.float64()).fill_null(0.0).to_numpy()
+    weights = np.where(numbers > 0, numbers, 0.0)
+    return tuple((weights if weights.any() else np.ones(len(weights))).tolist())
+
+
+def index_weights(options: Popularity, count: int) -> tuple[float, ...] | None:
+    """Return the weight of each of `count` rows by its rank; None: all as likely."""
+    if options.distribution in (None, "uniform"):
+        return None
+    return _rank_weights(str(options.distribution), options.exponent or 1.0, count)
 
 
 def popular_indexes(options: Popularity, counts: Integers, uniforms: Floats) -> Integers:
@@ -135,7 +202,6 @@ def popular_indexes(options: Popularity, counts: Integers, uniforms: Floats) -> 
     indexes = np.zeros(len(uniforms), dtype=np.int64)
     for count in np.unique(counts).tolist():
         has_count = counts == count
-        indexes[has_count] = weighted_indexes(
-            uniforms[has_count], _rank_weights(str(options.distribution), options.exponent or 1.0, count)
-        )
+        weights = index_weights(options, count) or ()
+        indexes[has_count] = weighted_indexes(uniforms[has_count], weights)
     return indexes

@@ -80,7 +80,7 @@ def population_totals(population: Population, sources: tuple[MetricSource, ...],
 
 def table_totals(table: TablePlan, unit_block: Block) -> Totals:
     """Return the totals over all units that the columns of a table need, in the periods of a block."""
-    sources = [column.spec.source for column in table.columns if isinstance(column.spec.source, MetricSource)]
+    sources = [column.spec.source for column in table.all_columns if isinstance(column.spec.source, MetricSource)]
     block_slice = unit_block.slice
     return population_totals(unit_block.population, tuple(dict.fromkeys(sources)), block_slice.first, block_slice.stop)
 
@@ -116,7 +116,7 @@ class UnitCount(ColumnSource):
         return pa.int64()
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        return f"Number of {dataset.plural} that are there in the {dataset.window.grain.name}."
+        return f"Number of {dataset.plural} that are there in the {dataset.grain.name}."
 
     def stage_origin(self, dataset: Dataset) -> Origin | None:
         key = key_column(dataset.unit_dimension)

@@ -6,6 +6,7 @@ taken.
 | `linked_targets` | rows that were made of their targets, as links of a bridge | these |
 | `ancestor_targets` | detail rows, to a table above them | the row they belong to |
 | `inherited_targets` | detail rows whose parent has the same reference | what their parent row refers to |
+| `own_targets` | references of units and their children to their own table | a row before it |
 | `foreign_targets` | references to units of another population | a unit that is there at the time |
 | `kind_targets` | all others | what the kind of the target table says (`RowKind.targets`) |
 
@@ -17,6 +18,7 @@ looked up.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +26,8 @@ import numpy as np
 from plotsim_core.columns.row_kind import Targets, row_kind
 from plotsim_core.columns.row_relations import ancestor_rows, inherited_column, parent_of
 from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.self_reference import self_targets
+from plotsim_core.columns.source import null_mask
 from plotsim_core.engine.foreign_units import all_units, drawn_units
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -52,6 +56,13 @@ def inherited_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: 
     return Targets(targets.table, targets.rows, targets.positions[rows.owner])
 
 
+def own_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets | None:
+    """Return rows before them, of units and their children that refer to their own table."""
+    if parent.name != table.stream or not parent.spec.is_of_units:
+        return None
+    return self_targets(column, table, rows, parent, column.spec.source.root_count or 0)
+
+
 def foreign_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets | None:
     """Return units of another population: for each row one that is there in its period, in proportion to size."""
     other = rows.block.population.population_of(parent)
@@ -69,11 +80,17 @@ def kind_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: Table
     return row_kind(parent).targets(column, table, rows, parent)
 
 
-ROADS: tuple[Road, ...] = (linked_targets, ancestor_targets, inherited_targets, foreign_targets, kind_targets)
+ROADS: tuple[Road, ...] = (linked_targets, ancestor_targets, inherited_targets, own_targets, foreign_targets, kind_targets)
 
 
 def targets_of(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
-    """Return the targets of rows by a `ref` column."""
+    """Return the targets of rows by a `ref` column; none for rows in which the config makes it null."""
+    targets, is_null = targets_before_nulls(column, table, rows), null_mask(column, table, rows)
+    return targets if is_null is None else replace(targets, positions=np.where(is_null, -1, targets.positions))
+
+
+def targets_before_nulls(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
+    """Return the targets of rows by a `ref` column without the nulls that the config asks for."""
     return rows.cached(("referred", table.name, column.name), partial(_followed, column, table, rows))
 
 

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.columns.row_kind import row_kind
 from plotsim_core.columns.rows import Rows, sibling_numbers
+from plotsim_core.columns.source import fill
+from plotsim_core.config.row_count import MOST, Level, RowCount
 from plotsim_core.engine.block import block
+from plotsim_core.engine.memory import Recent
 from plotsim_core.engine.slice import Slice
+from plotsim_core.errors import UsageError
 from plotsim_core.numerics.arrays import Integers
-from plotsim_core.numerics.random import choose, fold, key, words
+from plotsim_core.numerics.random import fold, key, words
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
+_DECIMALS = 9
+"""Decimals that count of a column that says how many rows there are."""
+_PLAIN = key(0, "plain row")
+"""What the addresses of plain rows are folded into, for those that belong to them: a bare number folded with a number would
+be the same the other way round."""
 
-@lru_cache(maxsize=4)
+
+_ROWS: Recent[Rows] = Recent(least=4, most=32, limit=1 << 18, size=len)
+"""The last rows of this process."""
+_FEW = 1 << 14
+"""Cells of a slice whose rows are few enough to be kept."""
+
+
 def rows_of(population: Population, name: str, slice_: Slice) -> Rows:
-    """Return the rows of a table in a slice, as targets of references; the last results are cached."""
-    table = population.table(name)
+    """Return the rows of a table in a slice, as targets of references; the last results are kept."""
+    return _kept_rows(population, population.table(name), slice_)
+
+
+def rows_in_slice(population: Population, table: TablePlan, slice_: Slice) -> Rows:
+    """Return the rows of a table or a stage in a slice, to be stored. Where its cells are few they are kept, for who else
+    asks for them."""
+    periods, units = slice_.shape
+    return (_kept_rows if 0 < periods * units <= _FEW else _new_rows)(population, table, slice_)
+
+
+def _kept_rows(population: Population, table: TablePlan, slice_: Slice) -> Rows:
+    return _ROWS.value((population, table.name, slice_), lambda: _new_rows(population, table, slice_))
+
+
+def _new_rows(population: Population, table: TablePlan, slice_: Slice) -> Rows:
     return row_kind(table).rows_in(table, block(population, slice_))
 
 
@@ -46,28 +75,83 @@ def inherited_column(column: ColumnPlan, table: TablePlan, population: Populatio
     """Return the column of the parent table that a reference is copied from: the one of the same name and type; for a
     reference to a fact or an event, one of the same type."""
     name = parent_of(table)
-    candidates = [other for other in population.table(name).columns if other.spec.type == column.spec.type] if name else []
+    candidates = (
+        [other for other in population.table(name).all_columns if other.spec.type == column.spec.type] if name else []
+    )
     namesake = next((other for other in candidates if other.name == column.name), None)
     target_name = column.spec.source.target_name
     if namesake is None and candidates and target_name is not None:
-        target_table = population.table(target_name)
-        return candidates[0] if target_table.time is not None and not target_table.spec.is_date_dimension else None
+        return candidates[0] if population.table(target_name).spec.has_keyed_rows else None
     return namesake
 
 
 def rows_of_parents(table: TablePlan, parent: Rows) -> Rows:
     """Return the detail rows of rows of the parent table, in the order of these."""
-    low, high = table.spec.per_row
-    counts = low + choose(key(parent.block.population.seed, "children", table.stream), parent.address, high - low + 1)
-    owner, numbers = sibling_numbers(counts)
+    return child_rows(parent, *sibling_numbers(row_counts_of(table, parent)))
+
+
+def row_counts_of(table: TablePlan, parent: Rows) -> Integers:
+    """Return how many rows of a table belong to each of some rows of its parent table."""
+    population, count = parent.block.population, table.spec.row_count
+    if count is not None and count.total is not None:
+        return _dealt(count, table, parent)
+    if count is None:
+        return np.ones(len(parent), dtype=np.int64)
+    if count.driver is not None:
+        level = _level(population.table(parent_of(table) or ""), count.driver, parent)
+        return count.drawn(population.seed, table.stream, parent.address, level)
+    counts = [count.of_segment(segment.spec.name) for segment in population.segments]
+    if all(other is count for other in counts):
+        return count.drawn(population.seed, table.stream, parent.address)
+    return _counts_of_segments(counts, table, parent)
+
+
+def _dealt(count: RowCount, table: TablePlan, parent: Rows) -> Integers:
+    """Return how many of the rows that there are in all belong to each of some plain rows, in each span of the window."""
+    population = parent.block.population
+    spec = population.table(parent_of(table) or "").spec
+    parent_count = spec.rows_per_span or spec.length
+    spans, numbers = np.divmod(parent.ordinal, parent_count)
+    counts = np.zeros(len(parent), dtype=np.int64)
+    for span in np.unique(spans).tolist():
+        is_in_span = spans == span
+        stream = f"{table.stream} in span {span}" if span else table.stream
+        counts[is_in_span] = count.dealt(population.seed, stream, numbers[is_in_span], parent_count)
+    return counts
+
+
+def _level(table: TablePlan, name: str, rows: Rows) -> Level:
+    """Return what a column says of how many rows belong to each of some rows; none where it is null."""
+    numbers = fill(table.column(name), table, rows).cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
+    if len(numbers) and numbers.max() > MOST:
+        raise UsageError(f"{table.name}.{name} is {numbers.max():g}, and at most {MOST:,} rows belong to one")
+    return Level(numbers, None, _DECIMALS)
+
+
+def _counts_of_segments(counts: list[RowCount], table: TablePlan, parent: Rows) -> Integers:
+    """Return how many rows of a table belong to each of some rows, by the number that the segment of their unit has."""
+    numbers, segment = np.zeros(len(parent), dtype=np.int64), parent.block.units.segment[parent.unit]
+    for index, count in enumerate(counts):
+        is_in_segment = segment == index
+        numbers[is_in_segment] = count.drawn(parent.block.population.seed, table.stream, parent.address[is_in_segment])
+    return numbers
+
+
+def child_rows(parent: Rows, owner: Integers, numbers: Integers) -> Rows:
+    """Return the rows with these numbers, each among those that belong to its own row (`owner`) of `parent`."""
+    is_plain = parent.parent is None and not len(parent.unit)
+    base = fold(np.array([_PLAIN]), parent.address) if is_plain else parent.address
+    unit, period, cell, moment = (
+        values[owner] if len(values) else values for values in (parent.unit, parent.period, parent.cell, parent.moment)
+    )
     return Rows(
         block=parent.block,
-        address=fold(parent.address[owner], words(numbers)),
-        unit=parent.unit[owner],
-        period=parent.period[owner],
-        cell=parent.cell[owner],
+        address=fold(base[owner], words(numbers)),
+        unit=unit,
+        period=period,
+        cell=cell,
         ordinal=numbers,
-        moment=parent.moment[owner] if len(parent.moment) else parent.moment,
+        moment=moment,
         parent=parent,
         owner=owner,
     )

@@ -80,6 +80,9 @@ class Tier(ColumnSource):
     def possible_values(self, table: Table, scope: Scope) -> list[str]:
         return list(self.tiers)
 
+    def listed_texts(self, dataset: Dataset) -> list[str]:
+        return list(self.tiers)
+
     def steps(self, cell: Block) -> list[Step]:
         """A history stands still when its unit has left, so it is explained as of the unit's last period at the latest."""
         last_period, unit = int(ends(cell)[0]), cell.slice.unit_first

@@ -59,6 +59,9 @@ class SegmentFact(ColumnSource):
         labels = [label for arm in arms for label in (arm.control_label, arm.treatment_label)]
         return list(dict.fromkeys(labels)) if self.fact == "treatment" else None
 
+    def listed_texts(self, dataset: Dataset) -> list[str]:
+        return [segment.name for segment in dataset.segments] if self.fact == "name" else []
+
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         segments = rows.block.population.segments
         if self.fact == "treatment":

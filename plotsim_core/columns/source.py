@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from plotsim_core.arrow import ArrowArray
+from plotsim_core.arrow import ArrowArray, taken
+from plotsim_core.columns.conversions import converted
 from plotsim_core.columns.decimals import as_decimals
+from plotsim_core.columns.formula_values import formula_value, inputs_of
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.tables import Column
+from plotsim_core.config.formula import names, parse_formula
+from plotsim_core.config.tables import Column, Nulls
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.steps import Step
 from plotsim_core.errors import SchemaError, UsageError
-from plotsim_core.numerics.decimals import PRECISION
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
@@ -48,8 +53,54 @@ def add_source(source: Source) -> Source:
 
 
 def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
-    """Return the values of a column in rows of its table."""
-    return rows.cached(("column", table.name, column.name), lambda: _values(column, table, rows))
+    """Return the values of a column in rows of its table, with its nulls."""
+    return rows.cached(("column", table.name, column.name), lambda: _with_nulls(column, table, rows))
+
+
+def null_mask(column: ColumnPlan, table: TablePlan, rows: Rows) -> NDArray[np.bool_] | None:
+    """Return in which rows the config makes a column null; None for a column whose `nulls` it does not declare. They are
+    drawn at the rows' addresses in a stream of their own, so they move no other value."""
+    if column.spec.nulls is None:
+        return None
+    return rows.cached(("nulls", table.name, column.name), lambda: _nulls(column, table, rows))
+
+
+def _nulls(column: ColumnPlan, table: TablePlan, rows: Rows) -> NDArray[np.bool_]:
+    nulls = column.spec.nulls or Nulls()
+    is_null = np.ones(len(rows), dtype=np.bool_)
+    if nulls.rate is not None:
+        is_null &= rows.uniforms(table, column, "nulls") < nulls.rate
+    if nulls.where is not None:
+
+        def read(other: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+            return (_before_nulls if other.name == column.name else fill)(other, table, rows)
+
+        is_null &= is_true(nulls.where, table, rows, read)
+    return is_null
+
+
+def is_true(
+    formula: str, table: TablePlan, rows: Rows, read: Callable[[ColumnPlan, TablePlan, Rows], ArrowArray]
+) -> NDArray[np.bool_]:
+    """Return in which rows a formula over columns of a table is true, of which `read` gives the values; null is not true."""
+    columns = {name: table.column(name) for name in names(formula)}
+    values = {name: read(other, table, rows) for name, other in columns.items()}
+    inputs = inputs_of(values, {name: other.decimal_places for name, other in columns.items()}, len(rows))
+    with np.errstate(all="ignore"):
+        truths: NDArray[np.bool_] = formula_value(parse_formula(formula), inputs) == 1.0
+    return truths
+
+
+def _with_nulls(column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+    values, is_null = _before_nulls(column, table, rows), null_mask(column, table, rows)
+    return values if is_null is None else taken(values, np.arange(len(rows), dtype=np.int64), is_null)
+
+
+def _before_nulls(column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+    """Return the values of a column without the nulls that the config asks for."""
+    if column.spec.nulls is None:
+        return _values(column, table, rows)
+    return rows.cached(("before nulls", table.name, column.name), lambda: _values(column, table, rows))
 
 
 def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
@@ -57,14 +108,18 @@ def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
     if not isinstance(source, ColumnSource):
         raise TypeError(f"{table.name}.{column.name} is made by its table, not by a column source")
     try:
+        if column.spec.as_type is not None:
+            dataset = rows.block.population.dataset
+            own_type = source.arrow_type(column.spec, dataset)
+            own_values = _filled(source, replace(column, type=own_type), table, rows)
+            return converted(own_values, column.type, source.listed_texts(dataset), source.text_decimals(dataset))
         if decimals is None:
             return _filled(source, column, table, rows)
         return as_decimals(_filled(source, replace(column, type=pa.float64()), table, rows), decimals)
     except OverflowError:
-        scale = column.type.scale if isinstance(column.type, pa.Decimal128Type) else decimals
-        if scale is None:
+        if not isinstance(column.type, pa.Decimal128Type):
             raise
-        limit = f"{PRECISION} digits, its {scale} decimals included"
+        limit = f"{column.type.precision} digits, its {column.type.scale} decimals included"
         raise UsageError(f"{table.name}.{column.name} has values of more than {limit}: give it fewer `decimals`") from None
 
 

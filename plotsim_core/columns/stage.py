@@ -23,11 +23,12 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 def stage_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     """Return the column that the first fact with the tracked metric gets, if there is a lifecycle."""
-    if dataset.lifecycle is None or any(c.source.is_stage for fact in dataset.facts for c in fact.columns):
+    facts = [other for other in dataset.all_tables if other.may_get_stage]
+    if dataset.lifecycle is None or any(c.source.is_stage for fact in facts for c in fact.columns):
         return ()
     fact_names = (
         fact.name
-        for fact in dataset.facts
+        for fact in facts
         if "unit" in fact.knows
         and (
             any(shown.source.stored_metric == dataset.lifecycle.track for shown in fact.columns)
@@ -66,6 +67,9 @@ class Stage(ColumnSource):
         if lifecycle is None or lifecycle.enforce_order:
             return False
         return any(null_rate(dataset, metric) > 0 for metric in dataset.metrics if metric.name == lifecycle.track)
+
+    def listed_texts(self, dataset: Dataset) -> list[str]:
+        return [stage.name for stage in dataset.lifecycle.stages] if dataset.lifecycle is not None else []
 
     def stage_origin(self, dataset: Dataset) -> Origin | None:
         return None if dataset.lifecycle is None else (STORED_VALUES, dataset.lifecycle.track)

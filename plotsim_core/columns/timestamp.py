@@ -53,8 +53,8 @@ class Timestamp(ColumnSource):
         return TYPE
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        if table.is_of_units:
-            return f"Start of the {dataset.window.grain.name} in which the {phrase(dataset.unit)} arrived."
+        if table.comes_with_units:
+            return f"Start of the {dataset.grain.name} in which the {phrase(dataset.unit)} arrived."
         return f"Moment of the {row_noun(table)}."
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:

@@ -16,12 +16,14 @@ from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.decimals import decimal_array, units_of
-from plotsim_core.columns.dependencies import decimal_places_in, decimals_in, is_circular, names_in, noun_of, type_in
+from plotsim_core.columns.dependencies import decimal_places_in, decimals_in, is_circular, names_in, type_in
+from plotsim_core.columns.kept_rows import kept_rows
 from plotsim_core.columns.lookup import PATH
 from plotsim_core.columns.row_relations import rows_of_parents
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source, fill
 from plotsim_core.config.column_source import Origin
+from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
@@ -38,13 +40,12 @@ _DECIMALS = 6
 
 @add_source
 class Total(ColumnSource):
-    """`of` is the detail table and its column."""
+    """`of` is the detail table and its column, in whatever table it belongs to but that of the units."""
 
     word = "total"
     example = "total.fct_lines.amount"
     argument = "of"
     is_measure = True
-    needs = frozenset({"cell"})
 
     of: Annotated[str, Field(pattern=PATH)]
     """The detail table and its column."""
@@ -97,7 +98,7 @@ class Total(ColumnSource):
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         detail_table, detail_rows = _detail_rows(self.table, rows)
-        target_column = next(other for other in detail_table.columns if other.name == self.column)
+        target_column = detail_table.column(self.column)
         detail_values = fill(target_column, detail_table, detail_rows)
         if pa.types.is_decimal(column.type):
             units = units_of(detail_values)
@@ -119,12 +120,11 @@ class Total(ColumnSource):
 
 @add_source
 class Count(ColumnSource):
-    """`table` is the detail table."""
+    """`table` is the detail table, whatever table it belongs to but that of the units."""
 
     word = "count"
     example = "count.fct_lines"
     argument = "table"
-    needs = frozenset({"cell"})
 
     table: Name
     """The detail table."""
@@ -154,15 +154,24 @@ def _check_table(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
         if declared.table is not None and declared.table.parent_name == table.name
     ]
     declared = scope.tables.get(name)
-    if declared is None or (declared.table is not None and name not in detail_names):
-        hint = did_you_mean(name, detail_names) if detail_names else f"a table has them that says parent_table: {table.name}"
+    if table.is_unit_dimension:
+        message = f"rows per {scope.unit} are counted and added up in no column of {table.name}"
+        yield Problem("type", message, f"let a query say it: rows of {name} name their {scope.unit}")
+    elif declared is None or (declared.table is not None and name not in detail_names):
+        hint = (
+            did_you_mean(name, detail_names)
+            if detail_names
+            else f"a table has them that says parent_table: {table.name}, or in `tables` per: {table.name}"
+        )
         yield Problem("type", f"no rows of a table '{name}' belong to rows of {table.name}", hint)
 
 
 def _detail_rows(name: str, rows: Rows) -> tuple[TablePlan, Rows]:
     """Return (table, detail rows) of rows, by the name of the detail table."""
     table = rows.block.population.table(name)
-    return table, rows_of_parents(table, rows)  # not cached: a cycle of references between rows would outlive its use
+    return table, kept_rows(
+        table, rows_of_parents(table, rows)
+    )  # not cached: a cycle of references between rows would outlive its use
 
 
 def _magnitudes(values: Integers | Floats, owner: Integers, count: int) -> Floats:

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.arrow import ArrowArray
+from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.foreign_key import history_dimension
-from plotsim_core.columns.primary_key import date_keys, key_text, prefix, unit_codes
+from plotsim_core.columns.primary_key import date_keys, unit_keys
 from plotsim_core.columns.rows import CURRENT, Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.columns.timestamp import TYPE as TIMESTAMP
@@ -62,7 +62,7 @@ class Version(ColumnSource):
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         arrow_type = _TYPES[self.part]
-        return TIMESTAMP if arrow_type == pa.date32() and dataset.window.grain.name == "hour" else arrow_type
+        return TIMESTAMP if arrow_type == pa.date32() and dataset.grain.name == "hour" else arrow_type
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
         unit = scope.unit_dimension
@@ -93,10 +93,8 @@ class Version(ColumnSource):
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         population = rows.block.population
         if self.part == "row_id":
-            dimension = history_dimension(population.dataset)
-            assert dimension is not None
-            start_keys = pc.cast(pa.array(date_keys(population, _starts(rows))), pa.string())
-            return key_text(prefix(dimension[0]), unit_codes(rows), start_keys)
+            unit = pc.cast(unit_keys(rows.block).take(rows.unit), pa.string())
+            return joined(unit, pc.cast(pa.array(date_keys(population, _starts(rows))), pa.string()), between="-")
         if self.part == "is_current":
             is_current: ArrowArray = pa.array(rows.version_stop == CURRENT)
             return is_current

@@ -17,7 +17,7 @@ _SHOWING_COLUMNS = {
     "weekend": ("is_weekend", "is_working_day", "working_days"),
     "holidays": ("is_holiday", "holiday_name", "is_working_day", "working_days", "holidays"),
 }
-"""Part of the calendar to the columns of the date dimension that show it."""
+"""Part of the calendar to the parts of a date that show it."""
 _DAYS = ("day", "hour")
 
 
@@ -34,8 +34,7 @@ def calendars(parts: Parts) -> Iterator[Problem]:
         )
         if name not in calendar.model_fields_set or is_used or dates is None or "" in scope.tables:
             continue
-        date_columns = [column.name for column in dates.columns]
-        if not set(date_columns) & set(columns):
+        if not {column.source.date_part(column) for column in dates.columns} & set(columns):
             rhythm_hint = "; or a rhythm that reads it" if name != "fiscal_year_starts" else ""
             hint = f"give {dates.name} one of the columns {', '.join(columns)}{rhythm_hint}"
             yield Problem(f"calendar.{name}", "has no effect: nothing shows it", hint)
@@ -125,4 +124,5 @@ def _has_open_words(event: Table) -> bool:
 
 def shows_moments(event: Table) -> bool:
     """Return whether a column shows the moments of events: as timestamps, or as a reference to times."""
-    return any(column.source.is_moment or column.source.target_name == TIME_DIMENSION for column in event.columns)
+    shown_columns = [column for column in event.columns if not column.hidden]
+    return any(column.source.is_moment or column.source.target_name == TIME_DIMENSION for column in shown_columns)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from plotsim_core.config.metrics import Metric
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.segments import LinearArrival, OngoingArrival, Segment, StepArrival, UniformArrival
 from plotsim_core.config.window import Window
-from plotsim_core.errors import Problem
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.codes import COHORT, COHORTS, LARGEST_SEGMENT, LATER, PERIODS, segment_number
+from plotsim_core.numerics.quantiles import MeanUnreachable, quantile_table
 
 
 def lives(parts: Parts) -> Iterator[Problem]:
@@ -92,7 +94,21 @@ def segments(parts: Parts) -> Iterator[Problem]:
             yield Problem(
                 f"{path}.name", f"units of {segment.name} would have the keys of units of {other_name}", "rename one"
             )
-        for name in segment.baseline:
+        for name, baseline in segment.baseline.items():
             yield from parts.scope.unknown_metric(name, f"{path}.baseline.{name}")
+            metric = parts.scope.metrics.get(name)
+            if metric is not None and isinstance(baseline, tuple):
+                yield from _unreachable_means(metric, baseline, f"{path}.baseline.{name}")
         if (parts.scale or 1.0) * segment.count > LARGEST_SEGMENT:
             yield Problem(f"{path}.count", f"more than {LARGEST_SEGMENT} units, scale included")
+
+
+def _unreachable_means(metric: Metric, means: tuple[float, float], path: str) -> Iterator[Problem]:
+    """Yield means of a baseline that a metric's distribution cannot have."""
+    try:
+        low, high = quantile_table(metric.family, metric.parameters, metric.bounds, metric.means).mean_bounds()
+    except MeanUnreachable:  # told of the metric
+        return
+    if means[0] < low or means[1] > high:
+        message = f"a {metric.family} distribution of {metric.name} cannot have means {value_text(means)}"
+        yield Problem(path, message, f"it can have {low:.4g} to {high:.4g}")

@@ -85,7 +85,7 @@ def lifecycles(parts: Parts) -> Iterator[Problem]:
     if lifecycle is None:
         return
     yield from scope.unknown_metric(lifecycle.track, "lifecycle.track")
-    facts = [table for table in parts.tables if table.path.startswith("facts")]
+    facts = [table for table in parts.tables if table.path.startswith(("facts", "tables"))]
     has_unreadable = any(table.table is None for table in facts)
     holders = [
         table

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from plotsim_core.config.parts import Parts
+from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.tables import RESERVED
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.codes import segment_number
@@ -21,6 +22,9 @@ def stages(parts: Parts) -> Iterator[Problem]:
     for declaration in declarations:
         if declaration.name.lower() in RESERVED:
             yield Problem(f"{declaration.path}.name", f"'{declaration.name}' is the name of a stage; choose another")
+        elif declaration.name == DATE_DIMENSION and declaration.kind and not declaration.kind.is_date_dimension:
+            message = f"{DATE_DIMENSION} is the table of the dates, and the rows of this one are others"
+            yield Problem(f"{declaration.path}.name", message, "choose another name")
     dates = [declaration for declaration in declarations if declaration.kind and declaration.kind.is_date_dimension]
     units = [declaration for declaration in declarations if declaration.kind and declaration.kind.is_unit_dimension]
     for declaration in (*dates[:1], *units[:1]):

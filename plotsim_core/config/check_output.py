@@ -30,7 +30,9 @@ def logs(parts: Parts) -> Iterator[Problem]:
         table = declaration.table
         if not isinstance(table, Event) or table.log_format is None:
             continue
-        yield from _unknown_log_columns(f"{declaration.path}.log_format", table.log_format, declaration.columns)
+        hidden_names = {column.name for column in table.columns if column.hidden}
+        stored_names = tuple(name for name in declaration.columns if name not in hidden_names)
+        yield from _unknown_log_columns(f"{declaration.path}.log_format", table.log_format, stored_names)
         other_event = files.setdefault(table.log_file.lower(), table.name)
         if other_event != table.name:
             yield Problem(
@@ -111,11 +113,11 @@ def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
     """Return the columns that a fact's wide table has from the dimensions it refers to. Those of a second reference to a
     dimension are named after the reference."""
     joined_columns: list[WideColumn] = []
-    own_dimensions = {dimension.name: dimension for dimension in dataset.dimensions}
-    dimensions = own_dimensions | {dimension.name: dimension for kind in dataset.units for dimension in kind.dimensions}
+    own_dimensions = {dimension.name: dimension for dimension in dataset.all_dimensions}
+    dimensions = own_dimensions | {dimension.name: dimension for kind in dataset.units for dimension in kind.all_dimensions}
     for reference in table.columns:
         name = reference.source.target_name
-        if name is None or name not in dimensions:
+        if name is None or name not in dimensions or reference.hidden:
             continue
         is_repeated = any(wide.table == name for wide in joined_columns)
         prefix = reference.name.removesuffix("_id").removesuffix("_key") if is_repeated else name
@@ -124,7 +126,7 @@ def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
         columns = (
             c
             for c in target.columns
-            if c.source.in_wide_tables and (name in own_dimensions or not changing_sources(c, target))
+            if c.source.in_wide_tables and not c.hidden and (name in own_dimensions or not changing_sources(c, target))
         )
         joined_columns += [WideColumn(f"{prefix}__{c.name}", name, c.name, reference.name) for c in columns]
     return joined_columns
@@ -136,8 +138,8 @@ def wide_tables(parts: Parts) -> Iterator[Problem]:
     if not dataset.output.denormalized:
         return
     kinds = (dataset, *dataset.units)
-    table_names = {table.name.lower() for kind in kinds for table in kind.tables}
-    facts = [(table, kind) for kind in kinds for table in kind.facts if table.dimension_name is None]
+    table_names = {table.name.lower() for kind in kinds for table in kind.all_tables}
+    facts = [(table, kind) for kind in kinds for table in kind.all_tables if table.is_fact]
     if not facts and parts.is_whole:
         yield Problem("output.denormalized", "there is no fact that could be made wide")
     for table, kind in facts:
@@ -174,8 +176,8 @@ def partition_folders(parts: Parts) -> Iterator[Problem]:
     ]
     if not matches and parts.is_whole:
         kinds = (dataset, *dataset.units)
-        names = {column.name for kind in kinds for table in kind.tables for column in table.columns}
-        names |= {table.name for kind in kinds for table in kind.dimensions}
+        names = {column.name for kind in kinds for table in kind.all_tables for column in table.columns if not column.hidden}
+        names |= {table.name for kind in kinds for table in kind.all_dimensions}
         yield Problem(
             "output.partition_by",
             f"no table has a column '{partition_name}', or one that refers to it",
@@ -197,7 +199,8 @@ def folder_columns(parts: Parts) -> Iterator[Problem]:
     layout = dataset.output.layout
     for key in folder_keys(template(layout, window.partitioned)) if layout is not None and window is not None else ():
         for kind in (dataset, *dataset.units):
-            tables = [table.name for table in kind.tables for c in table.all_columns(kind) if c.name.lower() == key.lower()]
+            columns = ((table.name, column) for table in kind.all_tables for column in table.stored_columns(kind))
+            tables = [name for name, column in columns if column.name.lower() == key.lower()]
             tables += ["the stage metrics" for metric in kind.metrics if metric.name.lower() == key.lower()]
             if tables:
                 message = f"{tables[0]} has a column '{key}', whose values readers would take from folders {key}=..."
@@ -209,7 +212,7 @@ def sort_columns(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of `sort_by`: a column that no table has, or that has no order."""
     dataset = parts.dataset
     kinds = (dataset, *dataset.units)
-    columns = [(table, column, kind) for kind in kinds for table in kind.tables for column in table.all_columns(kind)]
+    columns = [(table, column, kind) for kind in kinds for table in kind.all_tables for column in table.stored_columns(kind)]
     for index, name in enumerate(dataset.output.sort_by):
         matches = [(table, column, kind) for table, column, kind in columns if column.name == name]
         if not matches and parts.is_whole:
@@ -221,8 +224,8 @@ def sort_columns(parts: Parts) -> Iterator[Problem]:
 
 
 def _partitioned_columns(partition_name: str, dataset: Dataset) -> Iterator[tuple[Table, Column]]:
-    for table in dataset.tables:
-        columns = {column.name: column for column in table.all_columns(dataset)}
+    for table in dataset.all_tables:
+        columns = {column.name: column for column in table.stored_columns(dataset)}
         targets = {name: c.source.target(dataset) for name, c in columns.items()}
         name = partition_column(
             partition_name,

@@ -11,7 +11,7 @@ from plotsim_core.config.holdout import FEATURES, HOLDOUT, TRAIN
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, MOST_ISSUES, Issue, drift_column, orphan_mark
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, DeclaredTable, Table, column_type
+from plotsim_core.config.tables import Column, DeclaredTable, Table, column_type, extreme_keys
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 
@@ -24,7 +24,7 @@ def quality(parts: Parts) -> Iterator[Problem]:
     tables = {t.name: t for t in parts.declared_tables}
     for path, issue in issues:
         if issue.table not in tables and "" not in tables:
-            table_names = [name for name, table in tables.items() if not table.path.startswith("dimensions")]
+            table_names = [name for name, table in tables.items() if not table.is_dimension]
             yield Problem(f"{path}.table", f"no table is named '{issue.table}'", did_you_mean(issue.table, table_names))
         yield from _issue_table(path, issue, tables.get(issue.table))
         yield from _periods(path, issue, scope)
@@ -34,7 +34,7 @@ def quality(parts: Parts) -> Iterator[Problem]:
 def _issue_table(path: str, issue: Issue, declaration: DeclaredTable | None) -> Iterator[Problem]:
     if declaration is None:
         return
-    if declaration.path.startswith("dimensions"):
+    if declaration.is_dimension:
         message = f"{issue.table} is a dimension: it is written anew with every period, so nothing in it is broken once"
         yield Problem(f"{path}.table", message, "name a fact, an event or a bridge that has rows per period")
     elif declaration.table is not None and declaration.table.dimension_name is not None:
@@ -122,7 +122,7 @@ def entity_features(parts: Parts) -> Iterator[Problem]:
 def _fact_metrics(parts: Parts) -> list[str]:
     """Return the metrics that facts per unit and period hold."""
     facts = [table.table for table in parts.tables if table.table is not None and table.table.is_per_cell]
-    stored_metrics = (column.source.stored_metric for fact in facts for column in fact.columns)
+    stored_metrics = (column.source.stored_metric for fact in facts for column in fact.columns if not column.hidden)
     shown_metrics = [name for name in stored_metrics if name is not None]
     return [*shown_metrics, *(name for fact in facts for name in fact.listed_metrics)]
 
@@ -146,21 +146,21 @@ def broken_columns(parts: Parts) -> Iterator[Problem]:
     dataset = parts.dataset
     for path, issue in parts.quality:
         for kind in (dataset, *dataset.units):
-            table = next((table for table in kind.tables if table.name == issue.table), None)
+            table = next((table for table in kind.all_tables if table.name == issue.table), None)
             if table is not None:
                 yield from (problem.under(path) for problem in _broken_column(issue, table, kind, dataset))
                 break
 
 
 def _broken_column(issue: Issue, table: Table, dataset: Dataset, root: Dataset) -> Iterator[Problem]:
-    columns = {column.name: column for column in table.all_columns(dataset)}
+    columns = {column.name: column for column in table.stored_columns(dataset)}
     if issue.issue == "late_arrival" and ARRIVAL in columns:
         yield Problem("table", f"{table.name} has a column '{ARRIVAL}' of its own; rename it")
     if issue.delivers and DELIVERED in columns:
         yield Problem("table", f"{table.name} has a column '{DELIVERED}' of its own; rename it")
     if issue.drops:
         referring_tables = [
-            other.name for kind in (root, *root.units) for other in kind.tables if _refers_to(other, table, kind)
+            other.name for kind in (root, *root.units) for other in kind.all_tables if _refers_to(other, table, kind)
         ]
         if referring_tables:
             yield Problem("mode", f"rows of {referring_tables[0]} refer to rows of {table.name}, which have to be there")
@@ -183,14 +183,14 @@ def _orphaned_column(name: str, column: Column, dataset: Dataset) -> Iterator[Pr
     if target is None:
         yield Problem("column", f"{name} refers to nothing, so it cannot be orphaned", "name a column of type ref.<table>")
         return
-    owner = next(other for kind in (dataset, *dataset.units) for other in kind.tables if other.name == target[0])
-    ids = next((column.source.row_values() for column in owner.columns if column.source.is_key), None)
+    owners = ((other, kind) for kind in (dataset, *dataset.units) for other in kind.all_tables)
+    owner, kind = next(pair for pair in owners if pair[0].name == target[0])
+    ids = None if owner.is_date_dimension or owner.is_time_dimension else extreme_keys(target[1], owner, kind)
     if owner.is_date_dimension or owner.is_time_dimension:
         yield Problem("column", f"{name} is a date or a time, which stay what they are", "name another reference")
-    elif ids is not None and orphan_mark(tuple(ids)) is None:
-        message = (
-            f"the keys of {owner.name} lie so far apart, {min(ids)} to {max(ids)}, that no whole number is left for orphans"
-        )
+    elif ids is not None and orphan_mark(ids) is None:
+        bounds = f"{min(map(int, ids))} to {max(map(int, ids))}"
+        message = f"the keys of {owner.name} lie so far apart, {bounds}, that no whole number is left for orphans"
         yield Problem("column", message, "name another reference, or write the keys in quotes")
 
 

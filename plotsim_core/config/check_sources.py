@@ -15,13 +15,13 @@ def source_systems(parts: Parts) -> Iterator[Problem]:
     dataset = parts.dataset
     sources = dataset.sources
     unit = parts.scope.unit_dimension
-    if not sources or unit not in dataset.dimensions:
+    if not sources or unit not in dataset.all_dimensions:
         return
     if len(sources) == 1:
         yield Problem("sources", "one source has nothing to be linked with", "give two to five, or none")
     key = next(column.name for column in unit.columns if column.source.is_key)
     types = {c.name: column_type(c, dataset) for c in unit.columns}
-    table_names = {table.name.lower() for kind in (dataset, *dataset.units) for table in kind.tables} | RESERVED
+    table_names = {table.name.lower() for kind in (dataset, *dataset.units) for table in kind.all_tables} | RESERVED
     if MAP in table_names:
         yield Problem("sources", f"the table {MAP} comes by itself; choose another name for the one that is declared")
     first_indices: dict[str, int] = {}

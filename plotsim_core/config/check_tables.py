@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pyarrow as pa
-
+from plotsim_core.config.check_columns import null_formula
 from plotsim_core.config.column_source import SOURCES
-from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Part, is_name
-from plotsim_core.config.parts import Parts, mentioned
+from plotsim_core.config.model import Part, is_name, mentioned
+from plotsim_core.config.parts import Parts
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.star_schema import DATE_DIMENSION, list_or_empty
-from plotsim_core.config.table_kind import Knowledge, declared_kinds
+from plotsim_core.config.star_schema import DATE_DIMENSION
+from plotsim_core.config.table_kind import Knowledge, tables_with
 from plotsim_core.config.tables import Column, DeclaredTable, Table
+from plotsim_core.config.written_tables import list_or_empty
 from plotsim_core.errors import Problem
 
 
@@ -61,14 +60,17 @@ def columns(parts: Parts) -> Iterator[Problem]:
         unread_columns = _unread_columns(declaration, table, parts)
         for column in table.columns:
             path = f"{declaration.path}.columns[{declaration.columns.index(column.name)}]"
+            yield from (problem.under(path) for problem in null_formula(column, declaration, table))
             missing = sorted(column.source.needs - table.knows)
             if missing:
-                reason = _MISSING_KNOWLEDGE[missing[0]].format(unit=scope.unit)
-                fitting_kinds = [name for name, kind in declared_kinds().items() if column.source.needs <= kind.knows]
+                reason = _MISSING_KNOWLEDGE[missing[0]].format(unit=scope.unit or "unit")
+                fitting, others = (list(tables_with(column.source.needs, are_fitting)) for are_fitting in (True, False))
+                names, start = (others, "all kinds but") if len(others) < len(fitting) else (fitting, "these kinds:")
+                places = f"it has one in tables of {start} {', '.join(names)}"
                 yield Problem(
                     f"{path}.type",
                     f"'{column.word}' has no place in {declaration.name}: its rows {reason}",
-                    f"it has one in tables of these kinds: {', '.join(fitting_kinds)}",
+                    column.source.instead or places,
                 )
             elif not (
                 parts.wrong_words & mentioned(column)
@@ -78,7 +80,7 @@ def columns(parts: Parts) -> Iterator[Problem]:
                 yield from (problem.under(path) for problem in column.source.check(column, table, scope))
         is_undecided = parts.wrong_words & mentioned(table) or _names_unknown(table, known_words)
         if declaration.table is not None and not is_undecided:
-            yield from (problem.under(declaration.path) for problem in table.check(scope))
+            yield from (declaration.placed(problem) for problem in table.check(scope))
 
 
 def _known_words(parts: Parts) -> set[str] | None:
@@ -98,20 +100,20 @@ def _names_unknown(part: Part, known_words: set[str] | None) -> bool:
 
 
 def _unread_columns(declaration: DeclaredTable, table: Table, parts: Parts) -> list[Any]:
-    """Return the columns of a table that could not be read, as written."""
+    """Return the columns of a table that could not be read, as written; those that come by themselves follow them."""
     if table is declaration.table:
         return []
     section, index = declaration.path.removesuffix("]").split("[")
     raw_columns = list_or_empty(parts.raw[section][int(index)].get("columns"))
     names = {column.name for column in table.columns}
-    return [raw for name, raw in zip(declaration.columns, raw_columns, strict=True) if name not in names]
+    return [raw for name, raw in zip(declaration.columns, raw_columns, strict=False) if name not in names]
 
 
 def _may_need(column: Column, unread_columns: list[Any], table: Table, scope: Scope) -> bool:
     """Return whether a column may be right by one that could not be read: a formula by one without a name, a lookup by a
     reference to its table, which one of an unknown type may be."""
     are_named = all(isinstance(raw, Mapping) and is_name(raw.get("name")) for raw in unread_columns)
-    if not are_named and any(name == table.name for name, _ in column.source.reads(table)):
+    if not are_named and any(name == table.name for name, _ in column.reads(table)):
         return True
     path = column.source.lookup_path
     if path is None or path.table not in {*scope.tables, *scope.foreign}:
@@ -127,7 +129,7 @@ def _has_known_type(raw: Any) -> bool:
 
 
 def sound_columns(parts: Parts) -> Iterator[Problem]:
-    """Yield the problems of columns of sound tables: of their sources and decimals, and names of columns that come by
+    """Yield the problems of columns of sound tables: of their sources, and names of columns that come by
     themselves."""
     dataset = parts.dataset
     for declaration in parts.tables:
@@ -137,23 +139,8 @@ def sound_columns(parts: Parts) -> Iterator[Problem]:
         for index, column in enumerate(table.columns):
             for problem in column.source.problems(table, dataset):
                 yield problem.under(f"{declaration.path}.columns[{index}]")
-            for problem in _idle_decimals(column, dataset):
-                yield problem.under(f"{declaration.path}.columns[{index}]")
         indices = {column.name.lower(): index for index, column in enumerate(table.columns)}
         for column in (*table.leading_columns(dataset), *table.added_columns(dataset)):
             if column.name in indices:
                 path = f"{declaration.path}.columns[{indices[column.name]}].name"
                 yield Problem(path, f"{table.name} gets a column '{column.name}' by itself; choose another name")
-
-
-def _idle_decimals(column: Column, dataset: Dataset) -> Iterator[Problem]:
-    """Yield a problem where a column that has no fractions asks for decimals."""
-    type_ = column.source.arrow_type(column, dataset)
-    if column.decimals is None or type_ == pa.float64():
-        return
-    if pa.types.is_integer(type_):
-        yield Problem("decimals", f"has no effect: {column.name} has whole numbers", column.source.decimals_hint)
-    elif pa.types.is_decimal(type_):
-        yield Problem("decimals", f"has no effect: {column.name} has the {type_.scale} decimals of what it is made from")
-    else:
-        yield Problem("decimals", f"has no effect: {column.name} has no numbers")

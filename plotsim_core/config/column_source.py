@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pyarrow as pa
 
@@ -29,6 +29,8 @@ Origin = tuple[str, str]
 """A table or stage, and a column of it."""
 
 POSITION: Origin = ("trajectories", "trajectory")
+Owners = Literal["own", "any", "others"]
+"""The units whose children rows refer to: their own, any, or any but their own."""
 MEANS, TRUE_VALUES, STORED_VALUES = "metrics", "correlated_metrics", "noised_metrics"
 """Stages that have a column for each metric."""
 
@@ -66,8 +68,10 @@ class DeclaredSource(Part):
     example: ClassVar[str]
     needs: ClassVar[frozenset[Knowledge]] = frozenset()
 
-    is_key: ClassVar[bool] = False
-    """Whether a column is the key of its table."""
+    is_old_spelling: ClassVar[bool] = False
+    """Whether another source says the same today; the reference leaves it out."""
+    numbers_rows: ClassVar[bool] = False
+    """Whether a column holds the number of a row in what it belongs to, which tells it from its siblings."""
     is_moment: ClassVar[bool] = False
     """Whether a column holds the recorded moments of rows."""
     is_stage: ClassVar[bool] = False
@@ -84,8 +88,18 @@ class DeclaredSource(Part):
     """Whether a wide table shows such a column of a dimension."""
     in_structs: ClassVar[bool] = False
     """Whether a field of a struct may be of it."""
+    sets_locale: ClassVar[bool] = False
+    """Whether values decide of which locale the texts of other columns of the row are."""
+    instead: ClassVar[str] = ""
+    """What to write where it has no place."""
     decimals_hint: ClassVar[str] = "leave it out"
     """What to write instead of `decimals` where a column has whole numbers."""
+
+    @classmethod
+    def todays_words(cls, column: Mapping[str, Any], is_listed: bool) -> Mapping[str, Any]:
+        """Return a column as written in today's words, which give the same values and schema; `is_listed` says that its
+        table is. An old spelling that cannot be read stays as it is."""
+        return column
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         """Return the type of a column's values, before its `decimals`."""
@@ -127,9 +141,17 @@ class DeclaredSource(Part):
         """Return the compressed bytes of a value of the column's type, in a Parquet file; None: those usual for the type."""
         return None
 
+    def key_range(self, table: Table, dataset: Dataset) -> tuple[int, int] | None:
+        """Return the least and the greatest number that the keys of a table may be; None for texts and for given keys."""
+        return None
+
     def pinned(self, table: Table) -> DeclaredSource:
         """Return a source that gives in a table of another name the values that this one gives in `table`."""
         return self
+
+    def is_unique(self, table: Table) -> bool:
+        """Return whether no two rows of a table, nor two things that its rows are versions of, can have one value."""
+        return self.is_key
 
     def reads(self, table: Table) -> Iterable[Origin]:
         """Yield the columns that a column of a table is made from."""
@@ -144,14 +166,45 @@ class DeclaredSource(Part):
         return None
 
     @property
+    def is_key(self) -> bool:
+        """Whether a column is the key of its table."""
+        return False
+
+    @property
+    def has_rising_keys(self) -> bool:
+        """Whether keys of a unit in a period rise with the moments of rows: as numbers, or by the digits at their end."""
+        return False
+
+    @property
     def target_name(self) -> str | None:
         """The table whose rows a reference names by their key; None for what is no reference."""
         return None
 
     @property
     def matched_columns(self) -> Mapping[str, str]:
-        """Columns of the target of a reference that equal columns of the row's unit."""
+        """Columns of the target of a reference, and those of the row, of one that it belongs to or of its unit that they
+        equal."""
         return {}
+
+    @property
+    def owners(self) -> Owners:
+        """The units whose children a reference to a dimension of children goes to."""
+        return "own"
+
+    @property
+    def is_distinct(self) -> bool:
+        """Whether siblings refer to different rows."""
+        return False
+
+    @property
+    def validity(self) -> tuple[str, str] | None:
+        """The columns of the target of a reference between which the row's time lies; None where time plays no part."""
+        return None
+
+    @property
+    def root_count(self) -> int | None:
+        """The number of rows that refer to none, of a reference to its own table; None for what is no reference."""
+        return None
 
     @property
     def look_back(self) -> int | None:
@@ -186,6 +239,10 @@ class DeclaredSource(Part):
     @property
     def history(self) -> History | None:
         """The bands whose changes give the rows of a dimension versions."""
+        return None
+
+    def date_part(self, column: Column) -> str | None:
+        """Return the part of a date, or of a time of day, that a column has; None for what is none."""
         return None
 
     @property
@@ -226,6 +283,14 @@ class DeclaredSource(Part):
         """Return the values of a column that lists the rows of a table, as they are written; empty if it lists none."""
         return []
 
+    def number_range(self, dataset: Dataset) -> tuple[float, float] | None:
+        """Return the least and the largest number that a column may have; None where the config does not say."""
+        return None
+
+    def listed_texts(self, dataset: Dataset) -> list[str]:
+        """Return all texts that a column may have, each once in their order; empty where the config does not list them."""
+        return []
+
     def possible_values(self, table: Table, scope: Scope) -> list[Any] | None:
         """Return the values that a column of the unit's dimension can have, each unit one for life or its tier; None if they
         are not known from the config, or change otherwise."""
@@ -234,6 +299,12 @@ class DeclaredSource(Part):
 
 class DerivedColumn(DeclaredSource):
     """Source of the columns of a derived table, which the table makes itself; their plans have their types."""
+
+
+def with_options(column: Mapping[str, Any], type_: str, **options: Any) -> dict[str, Any]:
+    """Return a column as written with another type, and options behind it."""
+    parts = ([("type", type_), *options.items()] if key == "type" else [(key, value)] for key, value in column.items())
+    return dict(pair for pairs in parts for pair in pairs)
 
 
 SOURCES: Family[type[DeclaredSource]] = Family("column type", "docs/language.md", load_extensions)

@@ -28,10 +28,11 @@ _KEYS = ["metric_a", "metric_b", "relationship", "coefficient", "pooled"]
 
 
 class Connection(Part):
-    """`a word b`, `a 0.4 b`, [a, word, b], or the keys metric_a, metric_b and either relationship or coefficient.
+    """A sentence: a metric, a word or a number, and a metric: `a driven_by b`, `a 0.4 b`. The order of the two does not
+    matter.
 
-    It is the correlation of the two given the trajectory (`a 0.4 b given_trajectory` says the same). With `pooled`
-    (`a 0.4 b pooled`), it is the one over the whole table, for which the trajectory that both share counts as well.
+    It is the correlation of the two given the trajectory. With `pooled` (`a 0.4 b pooled`), it is the one over the whole
+    table, for which the trajectory that both share counts as well.
     """
 
     metric_a: Name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from plotsim_core.config.sources import Sources
 from plotsim_core.config.tables import Table
 from plotsim_core.config.window import Window
 from plotsim_core.config.words import phrase, plural
+from plotsim_core.numerics.calendar import ONCE, Grain
 
 OWNER = pattern(
     r"^([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:[^\s,][^,\n]*)$",
@@ -35,8 +37,9 @@ def _as_list(value: Any) -> Any:
 
 
 class Dataset(Part):
-    """A whole config. `about`, `unit`, `window`, `metrics` and `segments` are required; without tables a star schema is
-    made of them: the date and unit dimensions and one fact per metric.
+    """A whole config. `about` is required, and with units `unit`, `window`, `metrics` and `segments`; without tables a star
+    schema is made of them: the date and unit dimensions and one fact per metric. Plain tables, whose rows are of no unit,
+    need none of the four.
 
     `units` are further kinds of unit, each with its own unit, metrics, segments and whatever follows from them; window, seed
     and the rest are the dataset's.
@@ -44,20 +47,20 @@ class Dataset(Part):
 
     about: Annotated[str, Field(min_length=1)]
     """What the data is about, in a few words."""
-    unit: Name
-    """What a unit is called, in the singular."""
-    window: Window
-    """From when to when, in periods of which length."""
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)]
+    unit: Name = ""
+    """What a unit is called, in the singular. It comes with `window`, `metrics` and `segments`, or not at all."""
+    window: Window | None = None
+    """From when to when, in periods of which length. Plain tables need none."""
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = ()
     """What is measured."""
-    segments: Annotated[tuple[Segment, ...], Field(min_length=1)]
+    segments: Annotated[tuple[Segment, ...], Field(min_length=1)] = ()
     """The groups of units."""
     connections: tuple[Connection, ...] = ()
     """Which metrics move together."""
     connection_phases: tuple[ConnectionPhase, ...] = ()
     """Periods in which they do so otherwise."""
     lifecycle: Annotated[Lifecycle | None, Field(validation_alias=AliasChoices("lifecycle", "stages"))] = None
-    """Stages read off a metric, also written `stages`."""
+    """Stages read off a metric."""
     dimensions: tuple[Table, ...] = ()
     """Tables of what there is."""
     facts: tuple[Table, ...] = ()
@@ -66,6 +69,8 @@ class Dataset(Part):
     """Tables of what happens."""
     bridges: tuple[Table, ...] = ()
     """Tables of what belongs together."""
+    tables: tuple[Table, ...] = ()
+    """Tables of any shape: per what there are rows, how many, which of them, and their columns."""
     seasonality: tuple[Season, ...] = ()
     """Months that are stronger or weaker."""
     calendar: Calendar = Calendar()
@@ -81,7 +86,7 @@ class Dataset(Part):
     entity_features: Annotated[EntityFeatures | None, BeforeValidator(read_flag)] = None
     """A table of what a model may learn from."""
     output: Annotated[Output, Field(validation_alias=AliasChoices("output", "output_format"))] = Output()
-    """Where and how it is written, also written as `output_format` where it is a format alone."""
+    """Where and how it is written."""
     manifest: Manifest = Manifest()
     """Whether the answers are written beside it."""
     owners: tuple[Owner, ...] = ()
@@ -98,26 +103,77 @@ class Dataset(Part):
     """Multiplies the count of every segment."""
 
     @property
-    def tables(self) -> tuple[Table, ...]:
-        """All tables, in the order dimensions, facts, events, bridges."""
-        return self.dimensions + self.facts + self.events + self.bridges
+    def all_tables(self) -> tuple[Table, ...]:
+        """All tables, in the order dimensions, facts, events, bridges, tables."""
+        return self.dimensions + self.facts + self.events + self.bridges + self.tables
+
+    @property
+    def all_dimensions(self) -> tuple[Table, ...]:
+        """The tables whose rows are members of what there is, whatever section declares them."""
+        return tuple(table for table in self.all_tables if table.is_dimension)
+
+    @property
+    def grain(self) -> Grain:
+        """The length of a period. Without a window there is one period, number 0, which has no date."""
+        return ONCE if self.window is None else self.window.grain
+
+    @property
+    def partition(self) -> Grain:
+        """The length of a partition: that of a period, or a longer one."""
+        return ONCE if self.window is None else self.window.partitioned
+
+    @property
+    def first(self) -> int:
+        """The first period."""
+        return 0 if self.window is None else self.window.first
+
+    @property
+    def stop(self) -> int | None:
+        """The period after the last; None for an open window."""
+        return 1 if self.window is None else self.window.stop
+
+    @property
+    def span(self) -> int:
+        """The number of periods that a curve takes."""
+        return 1 if self.window is None else self.window.length
+
+    @property
+    def has_units(self) -> bool:
+        """Whether its own sections declare units."""
+        return bool(self.segments)
 
     @property
     def unit_dimension(self) -> Table:
         """The dimension of the units."""
-        return next(table for table in self.dimensions if table.is_unit_dimension)
+        return next(table for table in self.all_tables if table.is_unit_dimension)
+
+    @property
+    def own_unit_dimension(self) -> Table | None:
+        """The dimension of the units; None where there are none."""
+        return self.unit_dimension if self.has_units else None
 
     @property
     def date_dimension(self) -> Table:
         """The date dimension."""
-        return next(table for table in self.dimensions if table.is_date_dimension)
+        return next(table for table in self.all_tables if table.is_date_dimension)
+
+    @cached_property
+    def named_tables(self) -> Mapping[str, Table]:
+        """All tables by name."""
+        return {table.name: table for table in self.all_tables}
+
+    def lineage(self, table: Table) -> Iterator[Table]:
+        """Yield the table that rows of a table belong to, the one that rows of that belong to, and so on."""
+        parent = self.named_tables.get(table.parent_name or "")
+        while parent is not None:
+            yield parent
+            parent = self.named_tables.get(parent.parent_name or "")
 
     @cached_property
     def belonging(self) -> tuple[tuple[Table, Table], ...]:
         """Tables whose rows belong to rows of another one (`parent_table`), each after that one."""
-        tables = {table.name: table for table in self.tables}
-        parents = ((table.parent_name, table) for table in self.tables)
-        return tuple((tables[name], table) for name, table in parents if name in tables)
+        parents = ((self.named_tables.get(table.parent_name or ""), table) for table in self.all_tables)
+        return tuple((parent, table) for parent, table in parents if parent is not None)
 
     @property
     def plural(self) -> str:

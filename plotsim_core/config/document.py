@@ -11,20 +11,40 @@ import yaml
 
 from plotsim_core.config.dataset import ALIASES
 from plotsim_core.config.yaml_values import MERGE, merged_parts, scalar
-from plotsim_core.errors import ConfigError, Problem
+from plotsim_core.errors import ConfigError, Problem, key_text
 
 Step = str | int
-_COLUMN = re.compile(r"((?:units\[\d+\]\.)?dimensions\[\d+\])\.columns\[(\d+)\]")
+_COLUMN = re.compile(r"((?:units\[\d+\]\.)?\w+\[\d+\])\.columns\[(\d+)\]")
 _INDEX = re.compile(r"\[(\d+)\]\.?")
 
 
 @dataclass(frozen=True)
-class Document:
-    """A config as read from `source`: its `value`, and the problems of the files that it names.
+class ColumnPlace:
+    """Where a column is written: at `path` in its table. Of those that a `pattern` makes (`r#`) it is `name`."""
 
-    `source_value` is the value before the rows of files were put in, `root` the node of it: None for a config that is no
-    text. `file_columns` is how many columns a file puts before those of a table, by the table's path; `replaced` names the
-    sections that a request says instead of the file.
+    path: str
+    name: str = ""
+    pattern: str = ""
+
+    def message(self, text: str) -> str:
+        """Return a message about the column as one about its pattern, so that all of a pattern say the same."""
+        return re.sub(rf"\b{self.name}\b", self.pattern, text) if self.pattern else text
+
+
+FILE_PLACE = ColumnPlace("rows.file")
+"""The place of a column that comes from a file."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A config as read from `source`: its `value`, and the problems of its columns and of the files that it names.
+
+    `source_value` is the value before columns were listed and the rows of files were put in, `root` the node of it: None for
+    a config that is no text. `places` are those of a table's columns, by the table's path, where they are not written as the
+    list that they are read from; `replaced` names the sections that a request says instead of the file.
+
+    A file of another system has a value in the words of this language, `origins`, the paths of the file that paths of the
+    value come from, and `notes` on what of it is not as it was.
     """
 
     value: Any
@@ -32,12 +52,18 @@ class Document:
     source_value: Any
     root: yaml.Node | None = None
     problems: tuple[Problem, ...] = ()
-    file_columns: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, tuple[ColumnPlace, ...]] = field(default_factory=dict)
     replaced: frozenset[str] = frozenset()
+    origins: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Problem, ...] = ()
 
     def with_value(self, value: Any, *replaced: str) -> Document:
         """Return the document with another value, of which the sections `replaced` are not those of the file."""
         return replace(self, value=value, replaced=self.replaced | {*replaced})
+
+    def translated(self, value: Any, origins: Mapping[str, str], notes: tuple[Problem, ...]) -> Document:
+        """Return the document with its value in the words of this language, and with notes at their places in the file."""
+        return replace(self, value=value, origins=origins, notes=tuple(self.located(notes)))
 
     def readable(self) -> Document:
         """Return the document. Raises ConfigError if a file that it names is wrong."""
@@ -49,21 +75,49 @@ class Document:
         """Return problems of the config, and those of its files, each once and with its line, in the order of the file.
         Where there is no file, they come in the order of keys and items. What is wrong with a value that aliases or merge
         keys name again is told once, with the first of its paths."""
-        written_problems = dict.fromkeys(self._as_written(problem) for problem in (*self.problems, *problems))
+        written_problems = self.as_written((*self.problems, *problems))
         triples = sorted((self._located(problem) for problem in written_problems), key=lambda triple: triple[0])
         first_problems: dict[Problem, Problem] = {}
         for _, at_node, problem in triples:
             first_problems.setdefault(at_node, problem)
         return list(first_problems.values())
 
+    def as_written(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Return problems of the config, each once, with the paths and the names that their columns have in it."""
+        return list(dict.fromkeys(map(self._as_written, problems)))
+
     def _as_written(self, problem: Problem) -> Problem:
-        """Return a problem with the path that its column has in the config: those of a file do not stand there."""
+        """Return a problem with the paths that its columns have in the config, and with the names that they have there. Of a
+        file of another system, the path is that of what the part was made of."""
+        origin = max((path for path in self.origins if _begins(problem.path, path)), key=len, default=None)
+        if origin is not None:
+            tail, origin_path = problem.path[len(origin) :], self.origins[origin]
+            _, _, unknown = _steps(self.source_value, origin_path + tail)
+            if not unknown:
+                return replace(problem, path=origin_path + tail)
+            text = f"{tail.removeprefix('.')}: {problem.message}" if tail else problem.message
+            return replace(problem, path=origin_path, message=text)
         match = _COLUMN.match(problem.path)
-        count = self.file_columns.get(match[1], 0) if match else 0
-        if match is None or not count:
-            return problem
-        index, rest = int(match[2]) - count, problem.path[match.end() :]
-        return replace(problem, path=f"{match[1]}.columns[{index}]{rest}" if index >= 0 else f"{match[1]}.rows.file")
+        message = _COLUMN.sub(self._column_path, problem.message)
+        if match is None:
+            return replace(problem, message=message)
+        rest, place = problem.path[match.end() :], self._place(match)
+        path = self._column_path(match)
+        if place is None:
+            return replace(problem, path=f"{path}{rest}", message=message)
+        return replace(problem, path=path if place == FILE_PLACE else f"{path}{rest}", message=place.message(message))
+
+    def _place(self, column: re.Match[str]) -> ColumnPlace | None:
+        """Return the place of a column, by its path; None for one that stands where it is read, or comes by itself."""
+        places, index = self.places.get(column[1], ()), int(column[2])
+        return places[index] if index < len(places) else None
+
+    def _column_path(self, column: re.Match[str]) -> str:
+        """Return the path that a column has in the config."""
+        place = self._place(column)
+        if place is not None:
+            return f"{column[1]}.{place.path}"
+        return f"{column[1]}.columns[{int(column[2]) - self.places.get(column[1], ()).count(FILE_PLACE)}]"
 
     def _located(self, problem: Problem) -> tuple[tuple[int, ...], Problem, Problem]:
         """Return what a problem is sorted by, the problem with a path that begins at its place in the file, and with its own
@@ -71,7 +125,7 @@ class Document:
         if problem.line:
             return (problem.line, problem.column), problem, problem
         indices, steps, rest = _steps(self.source_value, problem.path)
-        if self.root is None or (steps and steps[0] in self.replaced):
+        if self.root is None or {problem.path, *map(str, steps[:1])} & self.replaced:
             return indices, problem, problem
         node = _node(self.root, steps, problem.is_of_key and not rest)
         position = node.start_mark.line + 1, node.start_mark.column + 1
@@ -86,12 +140,12 @@ def _steps(value: Any, path: str) -> tuple[tuple[int, ...], list[Step], str]:
     steps: list[Step] = []
     while path:
         if isinstance(value, Mapping):
-            keys = [key for key in value if _begins(path, str(key))]
+            keys = [key for key in value if _begins(path, key_text(key))]
             keys = keys or [key for key in value if (name := ALIASES.get(str(key))) and _begins(path, name)]
             if not keys:
                 break
             step: Step = max(keys, key=lambda key: len(str(key)))
-            name = str(step) if _begins(path, str(step)) else ALIASES[str(step)]
+            name = key_text(step) if _begins(path, key_text(step)) else ALIASES[str(step)]
             indices.append(list(value).index(step))
             path = path[len(name) :].removeprefix(".")
         else:
@@ -107,7 +161,7 @@ def _steps(value: Any, path: str) -> tuple[tuple[int, ...], list[Step], str]:
 
 
 def _begins(path: str, key: str) -> bool:
-    """Return whether the first step of a path is a key."""
+    """Return whether a path begins with the steps of another one, or with a key."""
     return path.startswith(key) and path[len(key) : len(key) + 1] in ("", ".", "[")
 
 

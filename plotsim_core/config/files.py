@@ -19,12 +19,15 @@ from pydantic import Field
 
 from plotsim_core.arrow import ArrowChunks
 from plotsim_core.config.csv_files import first_few, read_csv
-from plotsim_core.config.document import Document
+from plotsim_core.config.document import FILE_PLACE, ColumnPlace, Document
 from plotsim_core.config.model import MOST_ROWS, Part, storable
 from plotsim_core.config.texts import typed_values
+from plotsim_core.config.written_tables import list_or_empty
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 
+_SECTIONS = ("dimensions", "tables")
+_WORDS = {"file", "key"}
 _LARGEST = 200_000_000
 """The most bytes of a file."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -43,46 +46,49 @@ class File(Part):
 
 def with_files(document: Document, folder: Path) -> Document:
     """Return a document with the rows of its files. A table whose file is wrong stays as it is, beside its problems."""
-    problems: list[Problem] = []
-    file_columns: dict[str, int] = {}
-    value = _with_files(document.value, folder, "", problems, file_columns)
-    return replace(document, value=value, problems=tuple(problems), file_columns=file_columns)
+    problems = [*document.problems]
+    places = {**document.places}
+    value = _with_files(document.value, folder, "", problems, places)
+    return replace(document, value=value, problems=tuple(problems), places=places)
 
 
-def _with_files(raw: Any, folder: Path, prefix: str, problems: list[Problem], file_columns: dict[str, int]) -> Any:
+def _with_files(
+    raw: Any, folder: Path, prefix: str, problems: list[Problem], places: dict[str, tuple[ColumnPlace, ...]]
+) -> Any:
     if not isinstance(raw, Mapping):
         return raw
     if not prefix and isinstance(raw.get("units"), list | tuple):
-        kinds = [
-            _with_files(kind, folder, f"units[{index}].", problems, file_columns) for index, kind in enumerate(raw["units"])
-        ]
+        kinds = [_with_files(kind, folder, f"units[{index}].", problems, places) for index, kind in enumerate(raw["units"])]
         raw = {**raw, "units": kinds}
-    if not isinstance(raw.get("dimensions"), list | tuple):
-        return raw
-    tables = list(raw["dimensions"])
-    for index, table in enumerate(tables):
-        rows = table.get("rows") if isinstance(table, Mapping) else None
-        if isinstance(rows, Mapping) and isinstance(rows.get("file"), str) and set(map(str, rows)) <= {"file", "key"}:
-            path = f"{prefix}dimensions[{index}]"
+    sections = {name: list(raw[name]) for name in _SECTIONS if isinstance(raw.get(name), list | tuple)}
+    for section, tables in sections.items():
+        for index, table in enumerate(tables):
+            rows = table.get("rows") if isinstance(table, Mapping) else None
+            if not isinstance(rows, Mapping) or not isinstance(rows.get("file"), str) or not set(map(str, rows)) <= _WORDS:
+                continue
+            path = f"{prefix}{section}[{index}]"
+            if section == "tables" and "per" in table:
+                hint = "leave one of them out"
+                problems.append(Problem(f"{path}.per", "has no place beside a file: its rows belong to nothing", hint))
+                table = {word: value for word, value in table.items() if word != "per"}
             try:
                 columns = _file_columns(rows["file"], rows.get("key"), folder)
             except ProblemError as errors:
                 problems.extend(problem.under(f"{path}.rows") for problem in errors.problems)
                 continue
-            file_columns[path] = len(columns)
-            tables[index] = _with_columns(table, columns)
-    return {**raw, "dimensions": tables}
+            own_columns = list_or_empty(table.get("columns"))
+            own_places = places.get(path, tuple(ColumnPlace(f"columns[{number}]") for number in range(len(own_columns))))
+            places[path] = (*(FILE_PLACE for _ in columns), *own_places)
+            tables[index] = _with_columns(table, section, columns)
+    return {**raw, **sections}
 
 
-def _with_columns(table: Mapping[str, Any], columns: list[dict[str, Any]]) -> dict[str, Any]:
+def _with_columns(table: Mapping[str, Any], section: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a listed table as written with the columns of a file before its own."""
-    own_columns = table.get("columns")
+    own_columns = list_or_empty(table.get("columns"))
     other_options = {name: value for name, value in table.items() if name not in ("rows", "reference", "columns")}
-    return {
-        **other_options,
-        "reference": True,
-        "columns": [*columns, *(own_columns if isinstance(own_columns, list | tuple) else [])],
-    }
+    listed = {"reference": True} if section == "dimensions" else {}
+    return {**other_options, **listed, "columns": [*columns, *own_columns]}
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+import pyarrow as pa
+
 from plotsim_core.config.model import LARGEST
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 
 Kind = Literal["whole", "number", "bool", "text"]
 
+FORMULA_TYPES: dict[Kind, pa.DataType] = {
+    "whole": pa.int64(),
+    "number": pa.float64(),
+    "bool": pa.bool_(),
+    "text": pa.string(),
+}
+"""The types of a formula's values."""
 _MOST_CHARACTERS, _MOST_NODES, _MOST_LEVELS = 500, 200, 40
 _HIGHEST_POWER = 25
 """The highest power of the largest number that is still a finite double."""
@@ -64,7 +73,9 @@ def parse_formula(text: str) -> ast.expr:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise FormulaError(f"cannot read {value_text(text)}", "write it like round(quantity * price, 2)") from None
+        quotes = ", with its comma in quotes between braces" if text.count("(") > text.count(")") else ""
+        hint = f"write it like round(quantity * price, 2){quotes}"
+        raise FormulaError(f"cannot read {value_text(text)}", hint) from None
     if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
         raise FormulaError(f"expected at most {_MOST_NODES} parts, found more", "compute some of it in a column of its own")
     _check_node(tree, 1)
@@ -187,6 +198,15 @@ def _is_undefined(node: ast.expr) -> bool:
             return _is_undefined(node.left)
         return True
     return any(_is_undefined(child) for child in operands(node))
+
+
+def kind_of_type(type_: pa.DataType) -> Kind | None:
+    """Return the kind of a column's values; None for those that no formula computes with."""
+    if pa.types.is_decimal(type_):
+        return "number"
+    if pa.types.is_dictionary(type_):
+        return "text"
+    return next((kind for kind, arrow_type in FORMULA_TYPES.items() if arrow_type == type_), None)
 
 
 def kind_of(node: ast.expr, kinds: dict[str, Kind]) -> Kind:

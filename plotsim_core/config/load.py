@@ -11,16 +11,18 @@ from pydantic import TypeAdapter
 from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.dataset import ALIASES, Dataset
 from plotsim_core.config.document import Document
+from plotsim_core.config.missing import LEAST, missing_sections
 from plotsim_core.config.model import is_name
 from plotsim_core.config.parts import LISTS, Parts
 from plotsim_core.config.pydantic_errors import part_of, unknown_key, validated, without_misspelt
-from plotsim_core.config.read_tables import read_section
+from plotsim_core.config.read_tables import read_section, read_tables
 from plotsim_core.config.rules import rule_problems
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.star_schema import is_listed, list_or_empty, with_defaults
+from plotsim_core.config.star_schema import is_listed, with_defaults
 from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.config.tables import DeclaredTable
-from plotsim_core.config.units import FurtherKind, further_kinds, unit_dimensions
+from plotsim_core.config.units import FurtherKind, further_kinds, reading_order, unit_dimensions
+from plotsim_core.config.written_tables import list_or_empty, written_per
 from plotsim_core.errors import Problem, value_text
 
 
@@ -28,42 +30,59 @@ def read_parts(document: Document) -> tuple[Parts | None, list[Problem]]:
     """Return the valid parts of a config (None where it has no sections), and all its problems, in no particular order."""
     raw = document.value
     if raw is None or raw == {}:
-        return None, [Problem("", "is empty", _NEEDS)]
+        return None, [Problem("", "is empty: no key stands in it", f"the least is {LEAST}")]
     if not isinstance(raw, Mapping):
-        return None, [Problem("", f"expected keys and values, found {value_text(raw)}", _NEEDS)]
+        return None, [Problem("", f"expected keys and values, found {value_text(raw)}", f"the least is {LEAST}")]
     reading_problems: list[Problem] = []
     sections = _sections(raw, reading_problems)
     kinds = further_kinds(sections, reading_problems)
     wrong_files = [problem.path for problem in document.problems]
-    units: list[Parts] = []
-    for kind in kinds:
-        kind_problems: list[Problem] = []
-        units.append(_kind_parts(kind.raw, kind.raw, units, wrong_files, kind_problems, kind))
-        reading_problems.extend(problem.under(kind.path) for problem in kind_problems if kind.declares(problem.path))
-    parts = _kind_parts(sections, with_defaults(sections), units, wrong_files, reading_problems)
+    parts = _read_kinds(sections, kinds, wrong_files, reading_problems)
     paths = [problem.path for problem in (*reading_problems, *document.problems)]
     problems = without_misspelt([*reading_problems, *rule_problems(parts, paths)])
     return parts, _without_added(problems, sections)
+
+
+def _read_kinds(
+    sections: Mapping[str, Any], kinds: Sequence[FurtherKind], wrong_files: Sequence[str], problems: list[Problem]
+) -> Parts:
+    """Return the valid parts of a whole config, with its further kinds of unit, and add their problems to `problems`."""
+    completed = with_defaults(sections)
+    order = reading_order(completed, kinds)
+    names = [unit_dimensions(completed if kind is None else kind.raw) for kind in order]
+    read_kinds: list[Parts] = []
+    position = order.index(None)
+    for index, kind in enumerate(order):
+        later = frozenset(name for kind_names in names[index + 1 :] for name in kind_names)
+        if kind is None:
+            read_kinds.append(_kind_parts(sections, completed, read_kinds, later, wrong_files, problems))
+        else:
+            kind_problems: list[Problem] = []
+            read_kinds.append(_kind_parts(kind.raw, kind.raw, read_kinds, later, wrong_files, kind_problems, kind))
+            problems.extend(problem.under(kind.path) for problem in kind_problems if kind.declares(problem.path))
+    root = read_kinds.pop(position)
+    return replace(root, units=tuple(read_kinds), position=position)
 
 
 def _kind_parts(
     sections: Mapping[str, Any],
     completed: Mapping[str, Any],
     units: Sequence[Parts],
+    later: frozenset[str],
     wrong_files: Sequence[str],
     problems: list[Problem],
     kind: FurtherKind | None = None,
 ) -> Parts:
     """Return the valid parts of a kind of unit, from its sections as written, and as completed by defaults; `units` are the
-    kinds before it, `wrong_files` the paths of files of listed tables that cannot be read."""
+    kinds that it may refer to, `later` the names of the units of those that it may not, `wrong_files` the paths of files of
+    listed tables that cannot be read."""
     values: dict[str, Any] = {name: _list_items(name, completed.get(name), problems) for name in LISTS}
     for name, field in Dataset.model_fields.items():
         if name in sections and name not in (*LISTS, *SECTIONS, "units"):
             annotation = Any if field.annotation is None else field.annotation
             adapter: TypeAdapter[Any] = TypeAdapter(_annotated(annotation, field.metadata))
-            values[name] = validated(adapter, sections[name], name, part_of(annotation), problems)
-        elif field.is_required() and name not in sections:
-            problems.append(Problem(name, "is missing", _REQUIRED[name]))
+            values[name] = validated(adapter.validate_python, sections[name], name, part_of(annotation), problems)
+    problems.extend(missing_sections(sections, kind is not None))
     prefix = f"{kind.path}." if kind is not None else ""
     values["tables"] = tuple(
         replace(table, table=None, is_open=True)
@@ -71,7 +90,7 @@ def _kind_parts(
         else table
         for table in _tables(sections, completed, units, problems)
     )
-    return Parts(**values, kind=kind, raw=completed, units=tuple(units), scope=_scope(values, completed, units))
+    return Parts(**values, kind=kind, raw=completed, units=tuple(units), scope=_scope(values, completed, units, later))
 
 
 def _tables(
@@ -80,21 +99,16 @@ def _tables(
     dimensions = list_or_empty(completed.get("dimensions"))
     foreign_names = [name for kind in units for name in unit_dimensions(kind.raw)]
     foreign_names += [str(table.get("name")) for table in dimensions if is_listed(table)]
+    foreign_names += [str(table["name"]) for table in list_or_empty(completed.get("tables")) if _is_plain(table)]
     unit = str(sections.get("unit", ""))
-    for section in SECTIONS:
+    for section in SECTIONS[:-1]:
         yield from read_section(section, completed.get(section), unit, foreign_names, problems)
+    yield from read_tables(completed, unit, problems)
 
 
-_REQUIRED = {
-    "about": "what the data is about: Subscription customers",
-    "unit": "what a unit is called, in the singular: customer",
-    "window": "from when to when, in which periods: [2024-01, 2024-12, month]",
-    "metrics": "what is measured: [{ name: engagement, type: score, polarity: positive }]",
-    "segments": "the groups of units: [{ name: active, count: 50, archetype: growth }]",
-}
-_SPLIT_KEYS = {"tables": f"tables are written under {', '.join(SECTIONS[:-1])} and {SECTIONS[-1]}"}
-"""Keys that the language has not, to the sections that hold their content."""
-_NEEDS = f"{', '.join(_REQUIRED)} are required"
+def _is_plain(table: Any) -> bool:
+    """Return whether a table of the section `tables` as written has a name, and is per nothing."""
+    return isinstance(table, Mapping) and is_name(table.get("name")) and written_per(table) == ()
 
 
 def _without_added(problems: list[Problem], sections: Mapping[str, Any]) -> list[Problem]:
@@ -113,9 +127,7 @@ def _sections(raw: Mapping[Any, Any], problems: list[Problem]) -> dict[str, Any]
     sections: dict[str, Any] = {}
     for key, value in raw.items():
         name = ALIASES.get(str(key), str(key))
-        if name in _SPLIT_KEYS:
-            problems.append(Problem(str(key), "unknown key", _SPLIT_KEYS[name]))
-        elif name not in Dataset.model_fields:
+        if name not in Dataset.model_fields:
             problems.append(unknown_key(str(key), str(key), [*Dataset.model_fields, *ALIASES]))
         elif name in sections:
             problems.append(Problem(str(key), f"says the same as {name}; give one of them"))
@@ -135,13 +147,13 @@ def _list_items(section: str, raw: Any, problems: list[Problem]) -> tuple[tuple[
     item_type = get_args(Dataset.model_fields[section].annotation)[0]
     adapter: TypeAdapter[Any] = TypeAdapter(item_type)
     items = [
-        (f"{section}[{index}]", validated(adapter, item, f"{section}[{index}]", item_type, problems))
+        (f"{section}[{index}]", validated(adapter.validate_python, item, f"{section}[{index}]", item_type, problems))
         for index, item in enumerate(raw)
     ]
     return tuple((path, item) for path, item in items if item is not None)
 
 
-def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Parts]) -> Scope:
+def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Parts], later: frozenset[str]) -> Scope:
     items = list_or_empty(raw.get("metrics"))
     names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
     metrics = {metric.name: metric for _, metric in values["metrics"]}
@@ -161,4 +173,5 @@ def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Pa
         calendar=values.get("calendar") or (Calendar() if raw.get("calendar") is None else None),
         foreign={t.name: t for kind in units for t in kind.tables if t.kind is None or t.kind.is_unit_dimension}
         | unknown_kinds,
+        later=later,
     )

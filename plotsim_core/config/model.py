@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
+from plotsim_core.config.meanings import meanings
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import Family, UnknownMember
 
@@ -24,7 +26,7 @@ class Part(BaseModel):
     """A frozen part of a config; unknown keys are refused, numbers are never taken from text, and what may be left out may
     be null, which is the same."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -34,16 +36,60 @@ class Part(BaseModel):
         optional = {field.alias or name for name, field in cls.model_fields.items() if not field.is_required()}
         return {key: item for key, item in value.items() if item is not None or key not in optional}
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, meaning in meanings(cls).items():
+            if name in cls.model_fields:
+                key = cls.model_fields[name].alias or name
+                properties[key] = {"description": meaning, **properties[key]}
+        return schema
+
+
+def without_fraction(value: Any) -> Any:
+    """Return a number without a fraction as a whole one, as 1e3 is 1000, and all else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+ROWS = BeforeValidator(without_fraction)
+"""What a field says that is a whole number of rows."""
+
+
+def number_pair_or_groups(most: int) -> Callable[[object], object]:
+    """Return a validator of a whole number or [low, high], or of one of these for each group, up to `most` and not all
+    zero."""
+    checked = number_or_pair(most)
+
+    def checked_groups(value: object) -> object:
+        if not isinstance(value, Mapping):
+            return checked(value)
+        problems = []
+        numbers = {}
+        for name, item in value.items():
+            try:
+                numbers[name] = checked(item)
+            except ValueError as error:
+                problems.append(Problem(str(name), str(error)))
+        if not value:
+            problems.append(Problem("", "expected a number for each segment, found none"))
+        if problems:
+            raise ProblemError(*problems)
+        return numbers
+
+    return checked_groups
+
 
 def number_or_pair(most: int) -> Callable[[object], object]:
     """Return a validator of a whole number or [low, high], up to `most` and not all zero."""
 
     def checked(value: object) -> object:
-        pair = value if isinstance(value, list | tuple) else (value, value)
+        is_pair = isinstance(value, list | tuple)
+        pair = [without_fraction(end) for end in value] if isinstance(value, list | tuple) else [without_fraction(value)] * 2
         ends = [end for end in pair if type(end) is int]
         if not len(pair) == len(ends) == 2 or not 0 <= ends[0] <= ends[1] <= most or ends[1] == 0:
             raise ValueError(f"expected a whole number or [low, high], from 1 to {most}, found {value_text(value)}")
-        return value
+        return ends if is_pair else ends[0]
 
     return checked
 
@@ -97,6 +143,12 @@ def storable(value: Any) -> Any:
     return value
 
 
+def _whole(value: int) -> int:
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"expected a whole number of 64 bits, found {value}")
+    return value
+
+
 def _scalar(value: Any) -> Any:
     if not isinstance(value, str | int | float | bool):
         raise ValueError(f"expected a text, a number or true/false, found {value_text(value)}")
@@ -119,8 +171,12 @@ def rising(pair: tuple[float, float]) -> tuple[float, float]:
 
 Flag = Annotated[bool, Field(strict=True), BeforeValidator(_flag)]
 Number = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST)]
+Whole = Annotated[int, Field(strict=True), AfterValidator(_whole)]
+"""A whole number that a column of 64 bits holds."""
 Offset = Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
-Count = Annotated[int, Field(ge=1, le=100_000_000, strict=True)]
+MOST_NUMBERED = 10**12
+"""The most rows of a plain table."""
+Count = Annotated[int, Field(ge=1, le=100_000_000, strict=True), ROWS]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
 Pair = Annotated[tuple[Number, Number], BeforeValidator(pair)]
@@ -132,3 +188,19 @@ def member(family: Family[Any], name: str, path: str = "") -> Any:
         return family[name]
     except UnknownMember as unknown:
         raise ProblemError(Problem(path, unknown.message, unknown.hint)) from None
+
+
+def mentioned(part: Any) -> set[str]:
+    """Return every word in the texts of a part, or of what is written for one: whatever it refers to is among them."""
+    return set(_words(part))
+
+
+def _words(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from re.findall(r"\w+", value)
+    elif isinstance(value, Part):
+        yield from (word for name in type(value).model_fields for word in _words(getattr(value, name)))
+    elif isinstance(value, Mapping):
+        yield from (word for entry in value.items() for part in entry for word in _words(part))
+    elif isinstance(value, list | tuple):
+        yield from (word for item in value for word in _words(item))

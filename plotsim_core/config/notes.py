@@ -28,13 +28,14 @@ def notes(dataset: Dataset, inherited_tables: frozenset[str] | None = None) -> I
     yield from _sensitivities(dataset)
     yield from _phases(dataset)
     yield from _attributes(dataset)
-    yield from _counts(dataset, inherited_tables or frozenset())
+    yield from _tables(dataset, inherited_tables or frozenset())
     yield from _columns(dataset, inherited_tables or frozenset())
 
 
 def _seasons(dataset: Dataset) -> Iterator[Problem]:
     """Yield seasons without effect."""
     kinds = (dataset, *dataset.units)
+    moves_rows = any("event" in table.knows and not table.has_unit_rows for table in dataset.all_tables)
     moves_metrics = any(metric.seasonal_sensitivity for kind in kinds for metric in kind.metrics)
     moves_segments = any(segment.seasonal_sensitivity for kind in kinds for segment in kind.segments)
     window_months = _months(dataset)
@@ -42,7 +43,7 @@ def _seasons(dataset: Dataset) -> Iterator[Problem]:
         path = f"seasonality[{index}]"
         if season.strength == 0:
             yield Problem(f"{path}.strength", "0 has no effect")
-        elif not moves_metrics or not moves_segments:
+        elif not (moves_rows or (moves_metrics and moves_segments)):
             yield Problem(
                 path, f"has no effect: every {'segment' if moves_metrics else 'metric'} has a seasonal_sensitivity of 0"
             )
@@ -59,10 +60,9 @@ def _output(output: Output) -> Iterator[Problem]:
 
 def _months(dataset: Dataset) -> set[int]:
     """Return the months, from 1, in which periods of the window begin."""
-    window = dataset.window
-    if window.stop is None:
+    if dataset.stop is None:
         return set(range(1, _YEAR + 1))
-    starts = window.grain.starts(np.arange(window.first, window.stop)).astype("datetime64[M]").astype(np.int64)
+    starts = dataset.grain.starts(np.arange(dataset.first, dataset.stop)).astype("datetime64[M]").astype(np.int64)
     return set((np.unique(starts % _YEAR) + 1).tolist())
 
 
@@ -90,7 +90,7 @@ def _phases(dataset: Dataset) -> Iterator[Problem]:
 
 def _attributes(dataset: Dataset) -> Iterator[Problem]:
     """Yield attributes of segments that no column shows."""
-    shown_names = {name for table in dataset.tables for column in table.columns for name in column.source.attributes}
+    shown_names = {name for table in dataset.all_tables for column in table.columns for name in column.source.attributes}
     for index, segment in enumerate(dataset.segments):
         for name in segment.attributes:
             if name not in shown_names:
@@ -102,16 +102,17 @@ def _locale(dataset: Dataset) -> Iterator[Problem]:
     """Yield a locale that no text uses. Further kinds of unit have that of the dataset."""
     if "locale" not in dataset.model_fields_set:
         return
-    columns = [column for kind in (dataset, *dataset.units) for table in kind.tables for column in table.columns]
+    columns = [column for kind in (dataset, *dataset.units) for table in kind.all_tables for column in table.columns]
     if not any(column.source.has_locale for column in columns):
         yield Problem("locale", "has no effect: no column is of Faker's texts", "give one a type such as faker.name")
 
 
-def _counts(dataset: Dataset, inherited_tables: frozenset[str]) -> Iterator[Problem]:
-    """Yield what the kinds of dimensions have to say of them."""
-    for index, table in enumerate(dataset.dimensions):
-        for problem in () if table.name in inherited_tables else table.notes():
-            yield problem.under(f"dimensions[{index}]")
+def _tables(dataset: Dataset, inherited_tables: frozenset[str]) -> Iterator[Problem]:
+    """Yield what the kinds of tables have to say of them."""
+    for section in SECTIONS:
+        for index, table in enumerate(getattr(dataset, section)):
+            for problem in () if table.name in inherited_tables else table.notes():
+                yield problem.under(f"{section}[{index}]")
 
 
 def _columns(dataset: Dataset, inherited_tables: frozenset[str]) -> Iterator[Problem]:

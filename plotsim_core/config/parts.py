@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -14,17 +13,18 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.holdout import EntityFeatures, Holdout
 from plotsim_core.config.metrics import Metric
-from plotsim_core.config.model import Part
+from plotsim_core.config.model import mentioned
 from plotsim_core.config.output import Manifest, Output
 from plotsim_core.config.quality import Issue
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.sources import SourceSystem
-from plotsim_core.config.star_schema import DATE_DIMENSION, list_or_empty
+from plotsim_core.config.star_schema import DATE_DIMENSION, speaks_of_units
 from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.config.tables import DeclaredTable
 from plotsim_core.config.units import FurtherKind
 from plotsim_core.config.window import Window
+from plotsim_core.config.written_tables import list_or_empty
 
 LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "quality")
 """Sections that are lists, of which each item is read alone."""
@@ -36,10 +36,10 @@ _ANY_WINDOW = ("2024-01", "2024-12", "month")
 class Parts:
     """The valid parts of a config, or of a further kind of unit (`kind`); None where a section is wrong or not written.
 
-    Items of lists come with their paths, which begin at the kind of unit. `tables` are all tables, those that are wrong too,
-    `units` the kinds of unit before this one: of the whole config, all further ones. `raw` holds the sections as written,
-    with the tables that follow from them, `scope` what is declared, by name. `is_whole` tells parts without any table left
-    out.
+    Items of lists come with their paths, which begin at the kind of unit. `tables` are all tables, those that are wrong too.
+    `units` are the kinds of unit that this one may refer to: of the whole config all further ones, in the order in which
+    they are read, and it may refer to the first `position` of them. `raw` holds the sections as written, with the tables
+    that follow from them, `scope` what is declared, by name. `is_whole` tells parts without any table left out.
     """
 
     kind: FurtherKind | None = None
@@ -69,12 +69,18 @@ class Parts:
     seed: int | None = None
     scale: float | None = None
     units: tuple[Parts, ...] = ()
+    position: int = 0
     is_whole: bool = True
 
     @property
     def path(self) -> str:
         """Where the kind of unit stands; empty for the whole config."""
         return "" if self.kind is None else self.kind.path
+
+    @property
+    def has_units(self) -> bool:
+        """Whether units are written, rightly or not."""
+        return speaks_of_units(self.raw)
 
     @property
     def inherited_tables(self) -> frozenset[str]:
@@ -98,13 +104,15 @@ class Parts:
             declared = (table for table in self.tables if table.path.startswith(section))
             values[section] = tuple(table.table for table in declared if table.table is not None)
         values["units"] = tuple(kind.dataset for kind in self.units)
-        missing = {"about": "", "unit": self.scope.unit, "window": Window.model_validate(_ANY_WINDOW)}
+        missing: dict[str, Any] = {"about": "", "unit": self.scope.unit}
+        if self.has_units or self.raw.get("window") is not None:
+            missing["window"] = Window.model_validate(_ANY_WINDOW)
         return Dataset.model_construct(**{**missing, **values})
 
     @property
     def kinds(self) -> tuple[Parts, ...]:
-        """All kinds of unit, those before this one first."""
-        return (*self.units, self)
+        """All kinds of unit, each after those that it may refer to."""
+        return (*self.units[: self.position], self, *self.units[self.position :])
 
     @property
     def declared_tables(self) -> Iterator[DeclaredTable]:
@@ -133,9 +141,9 @@ class Parts:
         while count != len(wrong_names):
             count = len(wrong_names)
             kinds = [_without_naming(kind, wrong_names) for kind in kinds]
-        *units, root = kinds
         is_whole = all(len(kind.tables) == len(other.tables) for kind, other in zip(kinds, self.kinds, strict=True))
-        return replace(root, units=tuple(units), is_whole=is_whole)
+        root = kinds.pop(self.position)
+        return replace(root, units=tuple(kinds), is_whole=is_whole)
 
 
 def _declared_names(segment: Mapping[Any, Any]) -> list[str]:
@@ -176,19 +184,3 @@ def _without_naming(kind: Parts, wrong_names: set[str]) -> Parts:
     wrong_names.update(table.name for table in kind.tables if table.name not in sound_names)
     quality = tuple(entry for entry in kind.quality if entry[1].table not in wrong_names)
     return replace(kind, tables=tuple(tables), quality=quality)
-
-
-def mentioned(part: Any) -> set[str]:
-    """Return every word in the texts of a part: whatever it refers to is among them."""
-    return set(_words(part))
-
-
-def _words(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield from re.findall(r"\w+", value)
-    elif isinstance(value, Part):
-        yield from (word for name in type(value).model_fields for word in _words(getattr(value, name)))
-    elif isinstance(value, Mapping):
-        yield from (word for entry in value.items() for part in entry for word in _words(part))
-    elif isinstance(value, list | tuple):
-        yield from (word for item in value for word in _words(item))

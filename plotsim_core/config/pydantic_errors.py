@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from plotsim_core.config.model import PATTERNS, Part
@@ -14,6 +14,7 @@ from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean, nearest
 
 Context = Mapping[str, Any]
+Steps = tuple[int | str, ...]
 
 _WHOLE_TEXT = "a text of whole characters"
 _EXPECTED: dict[str, Callable[[Context], str]] = {
@@ -44,12 +45,19 @@ _EXPECTED: dict[str, Callable[[Context], str]] = {
 somebody's own column source or table kind may, and is then told in pydantic's words."""
 
 
-def validated(adapter: TypeAdapter[Any], value: Any, path: str, model: Any, problems: list[Problem]) -> Any:
-    """Return `value` as validated by `adapter`; if it is invalid, None, and its problems are added to `problems`."""
+_OF_TYPE = {name for name in _EXPECTED if name.endswith("_type")}
+"""Types of errors that say that a value is of another type."""
+_ANY_OF = "any_of"
+"""The key of an error's context that says all that a value could have been."""
+
+
+def validated(validate: Callable[[Any], Any], value: Any, path: str, model: Any, problems: list[Problem]) -> Any:
+    """Return `validate(value)`; if it is invalid, None, and its problems are added to `problems`."""
     try:
-        return adapter.validate_python(value)
+        return validate(value)
     except ValidationError as error:
-        new_problems = [problem for details in error.errors() for problem in _problems(path, details, value, model)]
+        mistakes = _without_other_choices(error.errors(), value, model)
+        new_problems = [problem for details in mistakes for problem in _problems(path, details, value, model)]
         problems.extend(without_misspelt(new_problems))
         return None
     except UnicodeEncodeError as error:  # half of a surrogate pair, which is no character
@@ -81,6 +89,44 @@ def _is_misspelt(problem: Problem, hints: Mapping[str, str]) -> bool:
     )
 
 
+def _without_other_choices(errors: list[ErrorDetails], value: Any, model: Any) -> list[ErrorDetails]:
+    """Return errors without those of choices that a value is not meant for: of a number or a name, a number is told as one.
+    Where it is none of them, the first error says so for all."""
+    choices: dict[Steps, dict[str | int, list[ErrorDetails]]] = {}
+    for details in errors:
+        if (place := _choice_place(details, value, model)) is not None:
+            steps = details["loc"]
+            choices.setdefault(steps[:place], {}).setdefault(steps[place], []).append(details)
+    dropped: list[ErrorDetails] = []
+    for by_choice in choices.values():
+        groups = list(by_choice.values())
+        meant = next((group for group in groups if not _is_of_type(group)), groups[0])
+        dropped += [details for group in groups if group is not meant for details in group]
+        if len(groups) > 1 and _is_of_type(meant):
+            expected = dict.fromkeys(_EXPECTED[group[0]["type"]](group[0].get("ctx", {})) for group in groups)
+            meant[0]["ctx"] = {_ANY_OF: " or ".join(expected)}
+    return [details for details in errors if not any(details is other for other in dropped)]
+
+
+def _choice_place(details: ErrorDetails, value: Any, model: Any) -> int | None:
+    """Return which step of an error is the name of a choice, which is in no file and is no field; None where none is."""
+    steps = details["loc"]
+    for place, step in enumerate(steps):
+        is_key = isinstance(value, Mapping) and step in value
+        if is_key or (isinstance(value, list | tuple) and isinstance(step, int) and step < len(value)):
+            value = value[step]
+        elif isinstance(step, str):
+            is_missing = details["type"] == "missing" and place == len(steps) - 1
+            is_field = step in words_of(_model_at(model, steps[:place]))
+            return None if is_missing or is_field else place
+    return None
+
+
+def _is_of_type(group: list[ErrorDetails]) -> bool:
+    """Return whether all that is wrong about a choice is that a value is of another type."""
+    return len(group) == 1 and group[0]["type"] in _OF_TYPE
+
+
 def _problems(path: str, details: ErrorDetails, value: Any, model: Any) -> list[Problem]:
     error_type, steps = details["type"], details["loc"]
     problem_path = path + _path_in_file(steps, value, new=error_type == "missing")
@@ -108,13 +154,25 @@ def _problems(path: str, details: ErrorDetails, value: Any, model: Any) -> list[
     input_value = details["input"]
     if error_type not in _EXPECTED:
         return [Problem(problem_path, f"{details['msg']}, found {value_text(input_value)}")]
-    message = f"expected {_EXPECTED[error_type](context)}"
+    message = f"expected {context.get(_ANY_OF) or _EXPECTED[error_type](context)}"
     if error_type in ("too_short", "too_long"):
         actual = len(input_value) if isinstance(input_value, list | tuple) else context["actual_length"]
         is_outside = actual < context.get("min_length", 0) or actual > context.get("max_length", actual)
         return [Problem(problem_path, f"{message}, found {actual}")] if is_outside else []
     hint = _spelling_hint(input_value, _choices(context["expected"])[1]) if error_type == "literal_error" else ""
+    hint = number_hint(input_value) if error_type == "int_type" else hint
     return [Problem(problem_path, f"{message}, found {value_text(input_value)}", hint)]
+
+
+_GROUPED = re.compile(r"[0-9]{1,3}(?P<mark>[,_ '])[0-9]{3}((?P=mark)[0-9]{3})*")
+_DIGITS = re.compile(r"[0-9]{1,15}")
+
+
+def number_hint(value: Any) -> str:
+    """Return what to write in the place of a text that reads as a whole number; nothing for all else."""
+    text = value.strip() if isinstance(value, str) else ""
+    digits = re.sub("[^0-9]", "", text) if _GROUPED.fullmatch(text) else text.replace("_", "")
+    return f"write {int(digits)}" if _DIGITS.fullmatch(digits) else ""
 
 
 def _spelling_hint(value: Any, choices: list[str]) -> str:

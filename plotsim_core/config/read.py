@@ -11,6 +11,7 @@ import yaml
 
 from plotsim_core.config.document import Document
 from plotsim_core.config.files import with_files
+from plotsim_core.config.written_columns import with_listed_columns
 from plotsim_core.config.yaml_values import add_scalars, compose
 from plotsim_core.errors import ConfigError, Problem
 
@@ -60,7 +61,7 @@ def read_document(path: Path) -> Document:
 def document_of(text: str, source: str) -> Document:
     """Return YAML text as read. Raises ConfigError, naming `source`, if it cannot be parsed."""
     value, root = compose(text, source)
-    return Document(value, source, value, root)
+    return with_listed_columns(Document(value, source, value, root))
 
 
 def read_text(text: str, source: str) -> Any:

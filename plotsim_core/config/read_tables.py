@@ -6,20 +6,102 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import TypeAdapter
-
+from plotsim_core.config.absent_words import MOMENT_OF_UNITS, unknown_word_problems
 from plotsim_core.config.column_source import SOURCES, DeclaredSource, DerivedColumn
 from plotsim_core.config.model import Part, is_name
+from plotsim_core.config.parent_keys import ParentKeys, read_parent_keys
 from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
-from plotsim_core.config.star_schema import list_or_empty
-from plotsim_core.config.table_kind import declared_kinds
+from plotsim_core.config.table_kind import TABLE_FORMS, declared_forms
+from plotsim_core.config.table_shape import PERIOD, TIME, UNIT, Shape, read_shapes
 from plotsim_core.config.tables import Column, DeclaredTable, Table, derived_column
+from plotsim_core.config.words import enumeration
+from plotsim_core.config.written_tables import list_or_empty, written_per
 from plotsim_core.errors import ConfigError, Problem, value_text
 from plotsim_core.families import UnknownMember, nearest
 
 
+def read_tables(sections: Mapping[str, Any], unit: str, problems: list[Problem]) -> list[DeclaredTable]:
+    """Return the valid tables of the section `tables`, and add the problems of the others to `problems`."""
+    raw = sections.get("tables")
+    if raw is None:
+        return []
+    if not isinstance(raw, list | tuple):
+        problems.append(Problem("tables", f"expected a list of tables, found {value_text(raw)}"))
+        return [DeclaredTable("", "tables", None, None)]
+    shapes = read_shapes(sections, unit, problems)
+    keys = read_parent_keys(sections, unit, shapes)
+    return [
+        _shaped_table(f"tables[{index}]", item, shape, parent_keys, problems)
+        for index, (item, shape, parent_keys) in enumerate(zip(raw, shapes, keys, strict=True))
+    ]
+
+
+def _shaped_table(
+    path: str, raw: Any, shape: Shape | None, parent_keys: ParentKeys, problems: list[Problem]
+) -> DeclaredTable:
+    if not isinstance(raw, Mapping):
+        problems.append(Problem(path, f"expected a table, found {value_text(raw)}"))
+        return DeclaredTable("", path, None, None)
+    name = raw["name"] if is_name(raw.get("name")) else ""
+    spellings = ((kind, shape and kind.of_shape(shape)) for _, kind in TABLE_FORMS.items())
+    kind, spelling = next(((kind, spelling) for kind, spelling in spellings if spelling), (None, None))
+    if kind is None or not spelling:
+        if shape is not None:
+            problems.append(_unfit_shape(raw, shape).under(path))
+        return DeclaredTable(name, path, None, None, _column_names(raw), is_open=True)
+    words = list(dict.fromkeys([*(word for word in words_of(kind) if word not in kind.older), *kind.shape_words]))
+    unknown_words = [key for key in raw if key not in words]
+    problems.extend(problem.under(path) for problem in unknown_word_problems(raw, unknown_words, kind.absent, words))
+    table_problems: list[Problem] = []
+    added_columns = [{"name": name, "type": type_} for name, type_ in parent_keys.added]
+    own_columns = spelling.raw.get("columns")
+    completed = {
+        **{word: value for word, value in spelling.raw.items() if word not in unknown_words or word in spelling.paths},
+        "parent_keys": parent_keys.names,
+        "added_keys": tuple(name for name, _ in parent_keys.added),
+        **({"columns": [*own_columns, *added_columns]} if isinstance(own_columns, list | tuple) and own_columns else {}),
+    }
+    declared = _read_table("", completed, kind, table_problems)
+    if declared.table is not None and declared.table.row_problem is not None:
+        table_problems.append(declared.table.row_problem)
+    placed = replace(declared, path=path, written=spelling.paths)
+    problems.extend(placed.placed(problem) for problem in table_problems)
+    return replace(placed, table=None) if unknown_words else placed
+
+
+def _unfit_shape(raw: Mapping[str, Any], shape: Shape) -> Problem:
+    """Return the problem of a table that no kind takes."""
+    if shape.is_grid and "rows" in raw:
+        message = "has no place here: there is one row for each combination"
+        return Problem("rows", message, "leave it out, or say by `where` which of them are kept")
+    if "when" in raw:
+        return Problem("when", MOMENT_OF_UNITS.message, MOMENT_OF_UNITS.hint)
+    if shape.is_grid:
+        return _unfit_grid(raw, shape)
+    nouns = enumeration(written_per(raw) or ()) or "nothing"
+    return Problem("per", f"there is no table per {nouns}", "see docs/tables.md")
+
+
+def _unfit_grid(raw: Mapping[str, Any], shape: Shape) -> Problem:
+    """Return why things cannot be combined."""
+    written = [name for name in written_per(raw) or () if name != PERIOD]
+    roots = dict(zip(written, shape.part_roots, strict=True))
+    of_units = [name for name, root in roots.items() if root == (UNIT,)]
+    others = [name for name, root in roots.items() if root not in ((), (UNIT,))]
+    if others:
+        is_time = others[0] == TIME
+        message = "times of day are no" if is_time else f"rows of {others[0]} have moments, so they are no"
+        hint = "combine plain tables without moments, and one kind of unit or table of rows per unit"
+        return Problem("per", f"{message} part of a grid", hint)
+    if len(of_units) > 1:
+        message = f"{enumeration(of_units)} come with units, and a grid has one of these"
+        return Problem("per", message, "leave out all but one")
+    hint = f"write per: [{', '.join([*written, PERIOD])}]"
+    return Problem("per", f"{of_units[0]} comes with units, and a grid of units has rows in every period", hint)
+
+
 def read_section(section: str, raw: Any, unit: str, foreign: Sequence[str], problems: list[Problem]) -> list[DeclaredTable]:
-    """Return the valid tables of a section, and add the problems of the others to `problems`.
+    """Return the valid tables of a section but `tables`, and add the problems of the others to `problems`.
 
     References to `foreign` dimensions do not count for the kind of a table.
     """
@@ -36,7 +118,7 @@ def read_section(section: str, raw: Any, unit: str, foreign: Sequence[str], prob
 def _with_child_counts(raw: Sequence[Any], unit: str, foreign: Sequence[str]) -> list[Any]:
     """Return dimensions as written, with `count: 1` for those per unit beside the main one (dim_<unit> or the first): their
     rows are one child of each unit."""
-    unit_kinds = [kind for kind in declared_kinds().values() if kind.is_unit_dimension]
+    unit_kinds = [kind for kind in declared_forms().values() if kind.is_unit_dimension]
     unit_tables = [
         item
         for item in raw
@@ -55,27 +137,48 @@ def _table(path: str, section: str, raw: Any, unit: str, foreign: Sequence[str],
     if not isinstance(raw, Mapping):
         problems.append(Problem(path, f"expected a table, found {value_text(raw)}"))
         return DeclaredTable("", path, None, None)
-    name = raw["name"] if is_name(raw.get("name")) else ""
     problem_count = len(problems)
     raw, kind = _recognised(path, section, raw, unit, foreign, problems)
-    is_optional = kind is not None and not kind.model_fields["columns"].is_required()
+    if kind is None:
+        name = raw["name"] if is_name(raw.get("name")) else ""
+        _columns(f"{path}.columns", raw.get("columns"), problems)
+        problems.append(_unknown_kind(path, section, raw))
+        return DeclaredTable(name, path, None, None, _column_names(raw), is_open=_is_open(raw))
+    declared = _read_table(path, raw, kind, problems)
+    return (
+        declared if len(problems) == problem_count else replace(declared, table=None, rest=declared.rest or declared.table)
+    )
+
+
+def _read_table(path: str, raw: Mapping[str, Any], kind: type[Table], problems: list[Problem]) -> DeclaredTable:
+    """Return a table of a kind, whose words it is written in."""
+    name = raw["name"] if is_name(raw.get("name")) else ""
+    problem_count = len(problems)
+    is_optional = not kind.model_fields["columns"].is_required()
     has_no_columns = is_optional and raw.get("columns") in (None, [], ())
-    columns = [] if has_no_columns else _columns(f"{path}.columns", raw.get("columns"), problems)
-    names = tuple(
+    columns = [] if has_no_columns else _columns(_joined(path, "columns"), raw.get("columns"), problems)
+    completed = {**raw, "columns": columns if columns or has_no_columns else [_PLACEHOLDER]}
+    table: Table | None = validated(kind.model_validate, completed, path, kind, problems)
+    is_whole = len(problems) == problem_count
+    rest = table if columns and not is_whole else None
+    return DeclaredTable(name, path, kind, table if is_whole else None, _column_names(raw), rest, _is_open(raw))
+
+
+def _joined(path: str, word: str) -> str:
+    return f"{path}.{word}" if path else word
+
+
+def _column_names(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the columns of a table as written, empty where one cannot be read."""
+    return tuple(
         item["name"] if isinstance(item, Mapping) and is_name(item.get("name")) else ""
         for item in list_or_empty(raw.get("columns"))
     )
-    is_open = "" in names or not isinstance(raw.get("columns"), list | tuple | None)
-    if kind is None:
-        problems.append(_unknown_kind(path, section, raw))
-        return DeclaredTable(name, path, None, None, names, is_open=is_open)
-    adapter: TypeAdapter[Table] = TypeAdapter(kind)
-    table = validated(
-        adapter, {**raw, "columns": columns if columns or has_no_columns else [_PLACEHOLDER]}, path, kind, problems
-    )
-    is_whole = len(problems) == problem_count
-    rest = table if columns and not is_whole else None
-    return DeclaredTable(name, path, kind, table if is_whole else None, names, rest, is_open)
+
+
+def _is_open(raw: Mapping[str, Any]) -> bool:
+    """Return whether the columns of a table as written are not all known."""
+    return "" in _column_names(raw) or not isinstance(raw.get("columns"), list | tuple | None)
 
 
 def _recognised(
@@ -88,7 +191,7 @@ def _recognised(
         written = _without_foreign(table, foreign)
         return next((kind for kind in kinds if kind.recognise(written, unit)), None)
 
-    kinds = declared_kinds(section).values()
+    kinds = declared_forms(section).values()
     kind = kind_of(raw)
     own_words = words_of(kind)
     words = list(dict.fromkeys(word for kind in kinds for word in words_of(kind)))
@@ -118,8 +221,8 @@ def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
     """Return the problem of a table that no kind recognises, by the words that distinguish kinds: those with fixed
     values."""
     choices: dict[str, list[Any]] = {}
-    known_words = {name for kind in declared_kinds().values() for name in words_of(kind)}
-    for kind in declared_kinds(section).values():
+    known_words = {name for kind in declared_forms().values() for name in words_of(kind)}
+    for kind in declared_forms(section).values():
         for name, field in kind.model_fields.items():
             if get_origin(field.annotation) is Literal:
                 choices.setdefault(name, []).extend(v for v in get_args(field.annotation) if v not in choices.get(name, ()))
@@ -135,17 +238,19 @@ def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
 
 def _columns(path: str, raw: Any, problems: list[Problem]) -> list[Column]:
     if raw is None:
-        problems.append(Problem(path, "is missing", "a list of at least one column"))
+        problems.append(Problem(path, "is missing", "at least one column: { name: type }"))
         return []
     if not isinstance(raw, list | tuple) or not raw:
         text = "none" if raw in ([], ()) else value_text(raw)
-        problems.append(Problem(path, f"expected a list of at least one column, found {text}"))
+        problems.append(Problem(path, f"expected at least one column, as name: type or as a list, found {text}"))
         return []
     columns = [_column(f"{path}[{index}]", item, problems) for index, item in enumerate(raw)]
     return [column for column in columns if column is not None]
 
 
-_COMMON_KEYS = ("name", "type", "description", "decimals", "pii_note")
+UNIQUE = "unique"
+"""The option of sources that can give each row a value of its own."""
+_COMMON_KEYS = tuple(word for word in words_of(Column) if word != "source")
 
 
 def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
@@ -168,24 +273,33 @@ def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
             else {key: raw[key] for key in other_keys if nearest(str(key), list(_COMMON_KEYS))}
         )
         missing_keys = [key for key in ("name", "type") if key not in raw]
-        problems.extend(unknown_key(f"{path}.{key}", str(key), [*_COMMON_KEYS, *options]) for key in unknown_keys)
+        problems.extend(_unknown_option(f"{path}.{key}", str(key), options, source_class) for key in unknown_keys)
         misspelt_keys = {nearest(str(key), missing_keys) for key in unknown_keys}
         problems.extend(Problem(f"{path}.{key}", "is missing") for key in missing_keys if key not in misspelt_keys)
         if missing_keys or source_class is None:
             return None
-    draft = validated(TypeAdapter(Column), {**common, "source": DerivedColumn()}, path, Column, problems)
+    draft = validated(Column.model_validate, {**common, "source": DerivedColumn()}, path, Column, problems)
     if source_class is None:
         return None
     source_options = {key: raw[key] for key in options if key in raw}
     if argument is not None:
         source_options[argument] = raw["type"].partition(".")[2]
     source_problems: list[Problem] = []
-    source = validated(TypeAdapter(source_class), source_options, path, source_class, source_problems)
+    source = validated(source_class.model_validate, source_options, path, source_class, source_problems)
     problems.extend(
         replace(p, path=f"{path}.type") if argument is not None and p.path == f"{path}.{argument}" else p
         for p in source_problems
     )
     return None if draft is None or source is None or other_keys else draft.model_copy(update={"source": source})
+
+
+def _unknown_option(path: str, key: str, options: list[str], source: type[DeclaredSource] | None) -> Problem:
+    """Return the problem of a key that a column of a source does not have."""
+    if key == UNIQUE and source is not None:
+        keepers = [word for word, other in SOURCES.items() if UNIQUE in other.model_fields]
+        message = f"has no place here: what '{source.word}' gives has no numbers of which each row could keep one"
+        return Problem(path, message, f"these can be unique: {', '.join(keepers)}")
+    return unknown_key(path, key, [*_COMMON_KEYS, *options])
 
 
 def _source_class(path: str, type_: Any, problems: list[Problem]) -> type[DeclaredSource] | None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from plotsim_core.config import (
     check_calendar,
+    check_columns,
     check_effects,
+    check_filters,
     check_lifetimes,
     check_locale,
     check_metrics,
@@ -16,6 +18,7 @@ from plotsim_core.config import (
     check_quality,
     check_sources,
     check_tables,
+    missing,
 )
 from plotsim_core.config.parts import Parts
 from plotsim_core.errors import Problem
@@ -35,6 +38,7 @@ class Rule:
 
 
 RULES = (
+    Rule(missing.idle_sections, of_all=True),
     Rule(check_names.duplicate_names),
     Rule(check_names.stages),
     Rule(check_names.shared_names, of_all=True),
@@ -52,6 +56,10 @@ RULES = (
     Rule(check_tables.unit_dimension),
     Rule(check_tables.columns),
     Rule(check_tables.sound_columns, of_sound=True),
+    Rule(check_columns.common_words, of_sound=True),
+    Rule(check_filters.filters),
+    Rule(check_filters.sound_filters, of_sound=True),
+    Rule(check_filters.row_counts, of_sound=True),
     Rule(check_locale.locales),
     Rule(check_quality.quality, of_all=True),
     Rule(check_quality.holdout, of_all=True),

@@ -20,7 +20,7 @@ from plotsim_core.families import did_you_mean
 class Scope:
     """Everything declared, by name. A name whose declaration is itself wrong maps to None, so that it is not reported
     twice: as wrong where it stands, and as unknown where it is used. `foreign` are the dimensions of other kinds of
-    unit that may be referred to."""
+    unit that may be referred to, `later` the names of those whose tables refer to this kind."""
 
     unit: str
     window: Window | None
@@ -31,6 +31,12 @@ class Scope:
     locale: tuple[str, ...] = ("en_US",)
     calendar: Calendar | None = None
     foreign: Mapping[str, DeclaredTable] = field(default_factory=dict)
+    later: frozenset[str] = frozenset()
+
+    @property
+    def unit_word(self) -> str:
+        """What a unit is called in a sentence; a unit, where there are none."""
+        return self.unit or "unit"
 
     def unknown_metric(self, name: str, path: str = "") -> list[Problem]:
         """Return a problem at `path` if there are metrics, but none named `name`."""
@@ -44,13 +50,24 @@ class Scope:
         Silent where something else is wrong already: a dimension without a name, a date dimension of another name, no
         dimension of the unit.
         """
-        dimensions = [key for key, table in self.tables.items() if table.path.startswith("dimensions")]
+        dimensions = [key for key, table in self.tables.items() if table.is_dimension]
         kinds = [table.kind for table in self.tables.values() if table.kind is not None]
         is_renamed = name == DATE_DIMENSION and any(kind.is_date_dimension for kind in kinds)
         is_lacking = name == f"dim_{self.unit}" and not any(kind.is_unit_dimension for kind in kinds)
         if name in self.foreign or name in dimensions or "" in (*dimensions, *self.foreign) or is_renamed or is_lacking:
             return []
-        return [Problem(path, f"no dimension is named '{name}'", did_you_mean(name, [*dimensions, *self.foreign]))]
+        if name in self.later:
+            message = f"tables of {name} refer to {self.unit} units, and kinds of unit cannot refer to each other both ways"
+            return [Problem(path, message, "let one of the two refer to the other")]
+        known_names = [*dimensions, *self.foreign]
+        hint = "the dates come with a window" if name == DATE_DIMENSION else did_you_mean(name, known_names)
+        noun = "dimension" if name in self.tables else "table"
+        return [Problem(path, f"no {noun} is named '{name}'", hint)]
+
+    def declared_table(self, name: str | None) -> Table | None:
+        """Return the table of that name; None where there is none, or where something in it is wrong."""
+        declared = None if name is None else self.tables.get(name)
+        return None if declared is None else declared.table
 
     @property
     def unit_dimension(self) -> Table | None:

@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from plotsim_core.config.archetypes import Archetype
-from plotsim_core.config.model import Count, Group, Name, Offset, Part, Scalar, Share
+from plotsim_core.config.model import Count, Group, Name, Number, Offset, Part, Scalar, Share, rising
 from plotsim_core.errors import Problem, ProblemError, value_text
+from plotsim_core.families import nearest
+
+BASELINES = {"high": (2 / 3, 1.0), "mid": (1 / 3, 2 / 3), "low": (0.0, 1 / 3)}
+"""Words of a baseline to the part of the way between a metric's two means."""
+
+
+def _word_or_means(value: object) -> object:
+    if isinstance(value, str) and value in BASELINES:
+        return value
+    if isinstance(value, list | tuple) and len(value) == 2 and all(type(mean) in (int, float) for mean in value):
+        return rising((value[0], value[1]))
+    nearest_word = nearest(value, list(BASELINES)) if isinstance(value, str) else None
+    hint = f"did you mean '{nearest_word}'?" if nearest_word else ""
+    raise ProblemError(
+        Problem("", f"expected {', '.join(BASELINES)} or two means, [low, high], found {value_text(value)}", hint)
+    )
+
+
+Baseline = Annotated[Literal["high", "mid", "low"] | tuple[Number, Number], BeforeValidator(_word_or_means)]
+"""What positions mean for a metric in a segment: a third of its way, or means of the segment's own."""
 
 LEAST_LIFE = 2
 """So many periods of the span units have at least that arrive by lot, where no end is written."""
@@ -195,9 +215,9 @@ class Segment(Part):
     """What it is called in descriptions."""
     attributes: dict[Name, tuple[Scalar, ...]] = Field(default_factory=dict)
     """Values that its units have one of each, for columns of type pool."""
-    baseline: dict[Name, Literal["high", "mid", "low"]] = Field(default_factory=dict)
+    baseline: dict[Name, Baseline] = Field(default_factory=dict)
     """Metric to the third of the way between its two means that positions 0 to 1 run over (of means 10 and 100, `low` is
-    10 to 40, `mid` 40 to 70, `high` 70 to 100)."""
+    10 to 40, `mid` 40 to 70, `high` 70 to 100), or to two means of the segment's own, [at position 0, at position 1]."""
     seasonal_sensitivity: Annotated[float, Field(ge=-100, le=100, strict=True)] = 1.0
     """How much of a season's strength they take (5 for those who live by it, 0 for none, below 0 for the opposite)."""
     arrival: Arrival | None = None

@@ -36,10 +36,10 @@ Sources = Annotated[tuple[SourceSystem, ...], Field(max_length=5)]
 
 def name_column(table: Table) -> Column | None:
     """Return the column that holds a name, of a person or a company: the first of them."""
-    return next((column for column in table.columns if column.source.is_name), None)
+    return next((column for column in table.columns if column.source.is_name and not column.hidden), None)
 
 
 def attribute_columns(table: Table, types: dict[str, pa.DataType]) -> list[Column]:
     """Return the columns whose values drift as attributes: texts other than keys, references, tiers and the name."""
-    texts = [c for c in table.columns if types.get(c.name) == pa.string() and c.source.is_drifting]
+    texts = [c for c in table.columns if types.get(c.name) == pa.string() and c.source.is_drifting and not c.hidden]
     return [column for column in texts if column is not name_column(table)]

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plotsim_core.config.column_source import SOURCES
-from plotsim_core.config.model import is_name
+from plotsim_core.config.model import is_name, without_fraction
 from plotsim_core.config.pydantic_errors import words_of
-from plotsim_core.config.table_kind import SECTIONS, declared_kinds
+from plotsim_core.config.table_kind import SECTIONS, declared_forms
+from plotsim_core.config.written_tables import KEY_TYPES, is_shaped_dates, list_or_empty, written_per
 
 DATE_DIMENSION = "dim_date"
 TIME_DIMENSION = "dim_time"
@@ -28,29 +29,72 @@ _DAY_COLUMNS = {"day_of_week": "int", "day_of_month": "int", "is_weekend": "bool
 _TO_DATES = f"ref.{DATE_DIMENSION}"
 
 
-def list_or_empty(value: Any) -> Sequence[Any]:
-    """Return `value` if it is a list, else an empty one: what is no list is reported elsewhere."""
-    return value if isinstance(value, list | tuple) else ()
+UNIT_SECTIONS = ("unit", "metrics", "segments")
+"""The sections that make units, all together."""
+
+
+def speaks_of_units(raw: Mapping[str, Any]) -> bool:
+    """Return whether a config as written has units: it says what one is, what is measured of them or which there are."""
+    return any(raw.get(section) is not None for section in UNIT_SECTIONS)
+
+
+_SELECTING = ("rows", "where", "when", "snapshot_of", "changes_of")
+"""Words of a table per unit that is not the table of the units themselves."""
+
+
+def is_unit_table(raw: Any, unit: str) -> bool:
+    """Return whether a table as written is the one of the units."""
+    return isinstance(raw, Mapping) and written_per(raw) == (unit,) and not any(word in raw for word in _SELECTING)
+
+
+def table_of_units(raw: Mapping[str, Any]) -> tuple[str, Any] | None:
+    """Return the first table as written whose rows come of units, with its path; None if there is none."""
+    names = {table.get("name") for section in SECTIONS for table in list_or_empty(raw.get(section)) if _is_mapping(table)}
+    for section in SECTIONS:
+        for index, table in enumerate(list_or_empty(raw.get(section))):
+            is_plain = section == "dimensions" and (is_dates(table) or is_listed(table) or is_times(table))
+            if not is_plain and (section != "tables" or not _is_per_tables(table, names)):
+                return f"{section}[{index}]", table
+    return None
+
+
+def _is_mapping(table: Any) -> bool:
+    return isinstance(table, Mapping) and isinstance(table.get("name"), str)
+
+
+def _is_per_tables(table: Any, names: set[Any]) -> bool:
+    """Return whether a table of the section `tables` as written is per nothing, other tables, the dates or the times of day:
+    per no unit, and no fact of all units in a period."""
+    per = table.get("per") if isinstance(table, Mapping) else None
+    parts = per if isinstance(per, list | tuple) else [per]
+    if written_per(table) == ("period",):
+        return is_shaped_dates(table)
+    return all(part is None or part in ("period", "time") or (isinstance(part, str) and part in names) for part in parts)
 
 
 def with_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return `raw` with the tables, and the parts of tables, that follow from the rest of it.
 
-    Without any table: the date dimension, a dimension of the unit (key, name, one column for each attribute that all
-    segments have) and one fact per metric; where the config names `fct_<unit>`, that one fact of all metrics. With tables:
+    The date dimension is there where there is a window, tables of units where there are units. Without any table: the date
+    dimension, a dimension of the unit (key, name, one column for each attribute that all segments have) and one fact per
+    metric; where the config names `fct_<unit>`, that one fact of all metrics. With tables:
     the date dimension if there is none, and that of the unit if there is none, or if a bridge leads to it. A dimension is of
     units unless it says otherwise. Rows that happen, and those that belong to others, get a key and what they refer to.
     """
     raw = {**raw, **{section: _without_neutral_words(section, raw[section]) for section in SECTIONS if section in raw}}
-    if all(not raw.get(section) for section in ("dimensions", "facts", "events")):
+    if all(not raw.get(section) for section in ("dimensions", "facts", "events", "tables")):
         return {**raw, "dimensions": [_date_dimension(raw), _unit_dimension(raw)], "facts": _facts(raw)}
     dimensions = raw.get("dimensions") or []
     if not isinstance(dimensions, list | tuple):
         return dict(raw)
     dimensions = [_with_date_columns(table, raw) if is_dates(table) else _with_unit(table) for table in dimensions]
-    if not any(is_dates(table) for table in dimensions):
+    has_units = speaks_of_units(raw) or bool(raw.get("units"))
+    shaped = list_or_empty(raw.get("tables"))
+    has_dates = any(is_dates(table) for table in dimensions) or any(_is_named(table, DATE_DIMENSION) for table in shaped)
+    if (has_units or raw.get("window") is not None) and not has_dates:
         dimensions.append(_date_dimension(raw))
-    if _lacks_units(raw, dimensions):
+    has_shaped_units = any(is_unit_table(table, str(raw.get("unit"))) for table in shaped)
+    if has_units and not has_shaped_units and _lacks_units(raw, dimensions):
         dimensions.append(_unit_dimension(raw))
     completed = {**raw, "dimensions": dimensions}
     unit = _unit_reference(completed)
@@ -62,7 +106,7 @@ def _without_neutral_words(section: str, tables: Any) -> Any:
     default."""
     if not isinstance(tables, list | tuple):
         return tables
-    words = {word for kind in declared_kinds(section).values() for word in words_of(kind)}
+    words = {word for kind in declared_forms(section).values() for word in words_of(kind)}
     options = {word for _, source in SOURCES.items() for word in words_of(source)}
     cleaned_tables = []
     for table in tables:
@@ -73,7 +117,7 @@ def _without_neutral_words(section: str, tables: Any) -> Any:
             cleaned = {
                 word: value
                 for word, value in cleaned.items()
-                if not any(value is neutral for neutral in _NEUTRAL.get(word, ()))
+                if not any(without_fraction(value) is neutral for neutral in _NEUTRAL.get(word, ()))
             }
         cleaned_tables.append(cleaned)
     return cleaned_tables
@@ -94,9 +138,18 @@ def is_dates(table: Any) -> bool:
     return isinstance(table, Mapping) and (table.get("per") == "period" or table.get("name") == DATE_DIMENSION)
 
 
+def _is_named(table: Any, name: str) -> bool:
+    return isinstance(table, Mapping) and table.get("name") == name
+
+
 def is_listed(table: Any) -> bool:
     """Return whether a dimension as written is listed, here or in a file."""
     return isinstance(table, Mapping) and (bool(table.get("reference")) or isinstance(table.get("rows"), Mapping))
+
+
+def is_times(table: Any) -> bool:
+    """Return whether a dimension as written is of times of day."""
+    return isinstance(table, Mapping) and table.get("per") == "time"
 
 
 def _date_dimension(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +238,7 @@ def _lacks_units(raw: Mapping[str, Any], dimensions: Sequence[Any]) -> bool:
         return False
     bridges = [bridge for bridge in list_or_empty(raw.get("bridges")) if isinstance(bridge, Mapping)]
     is_bridged = any(unit_table in (bridge.get("left"), bridge.get("right")) for bridge in bridges)
-    has_no_units = all(is_dates(table) or is_listed(table) or table.get("per") == "time" for table in tables)
+    has_no_units = all(is_dates(table) or is_listed(table) or is_times(table) for table in tables)
     return is_bridged or (has_no_units and len(tables) == len(dimensions))
 
 
@@ -195,9 +248,8 @@ def _unit_reference(raw: Mapping[str, Any]) -> dict[str, str] | None:
     unit_tables = [table for table in dimensions if table.get("per") == "unit" and "count" not in table]
     named_tables = [table for table in unit_tables if table.get("name") == f"dim_{raw.get('unit')}"]
     for table in named_tables or unit_tables:
-        keys = [
-            c.get("name") for c in list_or_empty(table.get("columns")) if isinstance(c, Mapping) and c.get("type") == "id"
-        ]
+        columns = [column for column in list_or_empty(table.get("columns")) if isinstance(column, Mapping)]
+        keys = [column.get("name") for column in columns if column.get("type") in KEY_TYPES]
         if keys and isinstance(keys[0], str) and isinstance(table.get("name"), str):
             return {"name": keys[0], "type": f"ref.{table['name']}"}
     return None
@@ -205,7 +257,8 @@ def _unit_reference(raw: Mapping[str, Any]) -> dict[str, str] | None:
 
 def _with_row_keys(tables: Any, unit: Mapping[str, str] | None) -> Any:
     """Return facts or events as written, with a key and a date for rows that happen or belong to others, and the unit for
-    those that belong to others. Rows of a threshold (at most one per unit and period) need no key."""
+    those that belong to others. Rows of a threshold (at most one per unit and period) need no key, nor do those with a
+    `sequence` within the row that they belong to."""
     return [_with_row_key(table, unit) for table in tables] if isinstance(tables, list | tuple) else tables
 
 
@@ -218,7 +271,9 @@ def _with_row_key(table: Any, unit: Mapping[str, str] | None) -> Any:
     columns = [column for column in own_columns if isinstance(column, Mapping)]
     types, names = ({str(column.get(key)) for column in columns} for key in ("type", "name"))
     noun = str(table.get("name")).partition("_")[2] or str(table.get("name"))
-    key_columns = [] if table.get("trigger") == "threshold" else [{"name": f"{noun}_id", "type": "id"}]
+    is_told_apart = table.get("trigger") == "threshold" or ("parent_table" in table and "sequence" in types)
+    has_key = not types.isdisjoint(KEY_TYPES) or any(column.get("key") is True for column in columns)
+    key_columns = [] if is_told_apart or has_key else [{"name": f"{noun}_id", "type": "id"}]
     key_columns += [{"name": "date_key", "type": _TO_DATES}]
     key_columns += [dict(unit)] if unit is not None and "parent_table" in table else []
     missing = [column for column in key_columns if column["type"] not in types]

@@ -7,17 +7,21 @@ the name of its kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from plotsim_core.config.absent_words import MOMENT_OF_UNITS, Absence
 from plotsim_core.config.extensions import load_extensions
 from plotsim_core.families import Family
 
 if TYPE_CHECKING:
     from plotsim_core.config.calendar import Rhythm
+    from plotsim_core.config.column_source import Origin
     from plotsim_core.config.dataset import Dataset
+    from plotsim_core.config.row_count import RowCount
     from plotsim_core.config.scope import Scope
+    from plotsim_core.config.table_shape import Shape, Spelling
     from plotsim_core.config.tables import Column, Table
     from plotsim_core.errors import Problem
 
@@ -26,8 +30,8 @@ Knowledge = Literal["unit", "period", "cell", "metrics", "crowd", "event", "cale
 it is an event, that it is a date, that it has versions, that it has a key of its own, that it is
 numbered among others, that it is one of a listed few."""
 
-Section = Literal["dimensions", "facts", "events", "bridges"]
-SECTIONS: tuple[Section, ...] = ("dimensions", "facts", "events", "bridges")
+Section = Literal["dimensions", "facts", "events", "bridges", "tables"]
+SECTIONS: tuple[Section, ...] = ("dimensions", "facts", "events", "bridges", "tables")
 
 CadenceName = Literal["increment", "snapshot", "change log"]
 """What a delivery of a table with time holds."""
@@ -46,12 +50,16 @@ class CrossingWords:
 class TableWords:
     """What a table kind says. The answers of the class hold of all its tables; those of methods and properties of one.
 
-    A kind must have `kind`, `key_columns` and `describe`, and, to be declared in a config, `section` and `recognise`. All
-    else has a default: that of a table whose rows belong to units, and which nobody treats specially.
+    A kind must have `kind`, `key_columns` and `describe`, and, to be declared in a config, `section` with `recognise` or
+    `of_shape`; a kind with several classes has a `form` in each. All else has a default: that of a table whose rows belong
+    to units, and which nobody treats specially.
     """
 
     kind: ClassVar[str]
     """Name of the kind, in texts."""
+    form: ClassVar[str] = ""
+    """Name of the form, of a kind with several: by what the rows belong to in the end, or with the words of an older
+    section."""
     section: ClassVar[Section | None] = None
     """Section of a config that declares its tables; None for tables that follow from others."""
     config_key: ClassVar[str] = "metrics"
@@ -64,17 +72,31 @@ class TableWords:
     """What a delivery for some periods holds of a table with time."""
     row_stage: ClassVar[str | None] = None
     """Stage that decides which rows there are."""
+    older: ClassVar[frozenset[str]] = frozenset()
+    """Words that its tables have in the other sections, and not in `tables`."""
+    shape_words: ClassVar[tuple[str, ...]] = ("per",)
+    """Words that its tables have in `tables` beside its fields: `per`, and what would make another kind of them."""
+    absent: ClassVar[Mapping[str, Absence]] = {"when": MOMENT_OF_UNITS}
+    """Words of `tables` that others have and its tables have not."""
+    written: ClassVar[Mapping[str, str]] = {}
+    """Paths of the words of `tables` to the older words that its tables are written with."""
 
+    is_dimension: ClassVar[bool] = False
+    """Whether its rows are members of what there is, to which facts and events refer."""
     is_unit_dimension: ClassVar[bool] = False
     """Whether its rows are the units."""
     is_of_units: ClassVar[bool] = False
     """Whether it is a dimension whose rows come with units: as many of each as `per_unit` says."""
+    comes_with_units: ClassVar[bool] = False
+    """Whether it is a dimension whose rows arrive with their unit: units, their children, and what belongs to these."""
     is_listed: ClassVar[bool] = False
     """Whether it is a dimension whose rows are listed."""
     is_date_dimension: ClassVar[bool] = False
     """Whether its rows are the periods of the window."""
     is_time_dimension: ClassVar[bool] = False
     """Whether its rows are times of day."""
+    may_get_stage: ClassVar[bool] = False
+    """Whether the first such table with the metric of the lifecycle gets a column of its stages."""
     is_per_cell: ClassVar[bool] = False
     """Whether it is a fact with one row per unit and period."""
     is_source: ClassVar[bool] = False
@@ -90,6 +112,8 @@ class TableWords:
     """Whether its rows have moments of their own."""
     has_keyed_rows: ClassVar[bool] = False
     """Whether its rows are facts or events with keys, to which later rows may refer."""
+    is_timed: ClassVar[bool] = False
+    """Whether its rows are of no unit and have moments, those of plain rows: what comes later may refer to them."""
     has_rows_each_period: ClassVar[bool] = False
     """Whether a period in which units live has rows as a rule."""
     has_unit_rows: ClassVar[bool] = True
@@ -101,6 +125,11 @@ class TableWords:
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
         """Return whether a table as written is of this kind rather than another one of its section."""
         return False
+
+    @classmethod
+    def of_shape(cls, shape: Shape) -> Spelling | None:
+        """Return a table of the section `tables` in the words of this kind; None for one of another kind."""
+        return None
 
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
         """Return the columns that tell rows apart."""
@@ -116,6 +145,10 @@ class TableWords:
 
     def added_columns(self, dataset: Dataset) -> tuple[Column, ...]:
         """Return the columns that come by themselves after those that are declared."""
+        return ()
+
+    def row_origins(self) -> Iterable[Origin]:
+        """Yield the columns that decide which rows there are."""
         return ()
 
     def describe(self, dataset: Dataset) -> str:
@@ -135,6 +168,11 @@ class TableWords:
         return None
 
     @property
+    def is_fact(self) -> bool:
+        """Whether its rows are what is measured, of which a wide table is made."""
+        return self.section == "facts" and self.dimension_name is None
+
+    @property
     def dimension_name(self) -> str | None:
         """The dimension whose columns it has rather than columns of its own."""
         return None
@@ -142,6 +180,26 @@ class TableWords:
     @property
     def parent_name(self) -> str | None:
         """The table whose rows its rows belong to."""
+        return None
+
+    @property
+    def combines(self) -> tuple[str, ...]:
+        """The tables whose rows its rows combine, by which alone they are told apart."""
+        return ()
+
+    @property
+    def filter(self) -> str | None:
+        """The formula that says which rows are kept; None for a table that keeps all."""
+        return None
+
+    @property
+    def row_problem(self) -> Problem | None:
+        """What is wrong with how many rows a table of the section `tables` says it has."""
+        return None
+
+    @property
+    def row_count(self) -> RowCount | None:
+        """How many rows there are for each of what it is per; None for a table with one, or with rows found otherwise."""
         return None
 
     @property
@@ -169,6 +227,15 @@ class TableWords:
         """The least and the most rows per unit, of a dimension that is of units."""
         return (1, 1)
 
+    def per_unit_of(self, segment: str) -> tuple[int, int]:
+        """Return the least and the most rows per unit of a segment, of a dimension that is of units."""
+        return self.per_unit
+
+    @property
+    def is_single(self) -> bool:
+        """Whether a unit has one row at most."""
+        return self.is_of_units and self.per_unit[1] == 1
+
     @property
     def per_row(self) -> tuple[int, int]:
         """The least and the most rows per row of the parent table."""
@@ -180,16 +247,46 @@ class TableWords:
         return 0
 
     @property
+    def rows_per_span(self) -> int:
+        """How many rows there are in each span of the window; 0 for tables that do not say it."""
+        return 0
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether its rows are numbered one after the other."""
+        return self.is_listed or self.rows_per_span > 0
+
+    @property
     def interval(self) -> str | None:
         """How often a snapshot is taken; None: at the end of every period."""
         return None
 
 
-TABLE_KINDS: Family[type[Table]] = Family("table kind", complete=load_extensions)
-"""All kinds of tables; `plotsim_core/tables/kind.py` adds to it."""
+TABLE_FORMS: Family[type[Table]] = Family("table kind", complete=load_extensions)
+"""All kinds of tables, each form of a kind by its own name; `plotsim_core/tables/kind.py` adds to it."""
 
 
-def declared_kinds(section: str | None = None) -> dict[str, type[Table]]:
-    """Return the kinds of tables that a config declares, by name; with `section`, those of that section."""
-    kinds = TABLE_KINDS.items()
-    return {name: kind for name, kind in kinds if kind.section is not None and section in (None, kind.section)}
+def form_name(kind: type[TableWords]) -> str:
+    """Return the name that a class of tables is known by."""
+    return kind.form or kind.kind
+
+
+def declared_forms(section: str | None = None) -> dict[str, type[Table]]:
+    """Return the classes of tables that a config declares, by name; with `section`, those of that section."""
+    forms = TABLE_FORMS.items()
+    return {name: form for name, form in forms if form.section is not None and section in (None, form.section)}
+
+
+def declared_kinds() -> dict[str, tuple[type[Table], ...]]:
+    """Return the kinds of tables that a config declares, each with its forms: that of the section `tables` first."""
+    kinds: dict[str, list[type[Table]]] = {}
+    for form in declared_forms().values():
+        kinds.setdefault(form.kind, []).append(form)
+    return {name: tuple(sorted(forms, key=lambda form: form.section != "tables")) for name, forms in kinds.items()}
+
+
+def tables_with(needs: frozenset[Knowledge], are_fitting: bool = True) -> Iterator[str]:
+    """Yield the names of the kinds whose rows know what a source needs, or do not; of forms where those of a kind differ."""
+    for kind, forms in declared_kinds().items():
+        chosen = [form for form in forms if (needs <= form.knows) == are_fitting]
+        yield from [kind] if len(chosen) == len(forms) else map(form_name, chosen)

@@ -1,19 +1,21 @@
 """Further kinds of unit in one dataset (`units:`): each is a config of its own, but for what belongs to the whole dataset.
 
-The window, the seed, the dates and the listed dimensions are shared by all kinds; tables of the first kind may refer to the
-dimension of any other, tables of a further kind to those of the kinds before it.
+The window, the seed, the dates and the listed tables are shared by all kinds. Tables of one kind may refer to the units of
+another, but not those of each to the other: kinds are read in an order in which each refers to those before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from plotsim_core.config.dataset import ALIASES, Dataset
 from plotsim_core.config.pydantic_errors import unknown_key
-from plotsim_core.config.star_schema import is_dates, is_listed, list_or_empty, with_defaults
+from plotsim_core.config.star_schema import is_dates, is_listed, is_times, is_unit_table, with_defaults
 from plotsim_core.config.table_kind import SECTIONS
+from plotsim_core.config.table_shape import has_moments
+from plotsim_core.config.written_tables import columns_of, list_or_empty, shows_dimension, written_per
 from plotsim_core.errors import Problem, value_text
 
 Raw = Mapping[str, Any]
@@ -30,12 +32,16 @@ KIND_SECTIONS = (
     *SECTIONS,
 )
 """Sections of each kind of unit; noise and seasons are the dataset's where a kind has none."""
+_SHARED = ("dimensions", "tables")
+"""Sections with tables that all kinds share."""
+_TABLE_WORDS = ("left", "right", "snapshot_of", "changes_of")
+"""Words of a table whose values are names of tables."""
 _INHERITED = ("noise", "seasonality")
 _ALONE = ("quality", "holdout", "entity_features", "sources", "manifest", "owners", "units")
 """Sections of the dataset alone."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FurtherKind:
     """A further kind of unit as a config of its own: `raw`. `inherited_tables` are the names of the tables that are the
     dataset's, `sections` those that the file has."""
@@ -48,9 +54,9 @@ class FurtherKind:
     def declares(self, path: str) -> bool:
         """Return whether something in `raw` is written in this part of the file, or follows from what is."""
         section = path.partition(".")[0].partition("[")[0]
-        if section == "dimensions" and "[" in path:
+        if section in _SHARED and "[" in path:
             index = int(path.partition("[")[2].partition("]")[0])
-            table = self.raw["dimensions"][index]
+            table = self.raw[section][index]
             return not isinstance(table, Mapping) or str(table.get("name")) not in self.inherited_tables
         if section in _INHERITED:
             return section in self.sections
@@ -65,11 +71,11 @@ def further_kinds(sections: Raw, problems: list[Problem]) -> list[FurtherKind]:
     if not isinstance(entries, list | tuple):
         problems.append(Problem("units", f"expected a list, found {value_text(entries)}"))
         return []
-    shared_tables = [
-        table
-        for table in list_or_empty(with_defaults(sections).get("dimensions"))
-        if isinstance(table, Mapping) and (is_dates(table) or is_listed(table) or table.get("per") == "time")
-    ]
+    completed = with_defaults(sections)
+    shared_tables = {
+        section: [table for table in list_or_empty(completed.get(section)) if _is_shared(section, table)]
+        for section in _SHARED
+    }
     return [
         kind
         for index, raw in enumerate(entries)
@@ -77,7 +83,9 @@ def further_kinds(sections: Raw, problems: list[Problem]) -> list[FurtherKind]:
     ]
 
 
-def _kind(path: str, raw: Any, root: Raw, shared_tables: list[Any], problems: list[Problem]) -> FurtherKind | None:
+def _kind(
+    path: str, raw: Any, root: Raw, shared_tables: Mapping[str, list[Any]], problems: list[Problem]
+) -> FurtherKind | None:
     if not isinstance(raw, Mapping):
         problems.append(Problem(path, f"expected a kind of unit, with unit, metrics and segments, found {value_text(raw)}"))
         return None
@@ -102,12 +110,52 @@ def _kind(path: str, raw: Any, root: Raw, shared_tables: list[Any], problems: li
             key: value for key, value in inherited_sections["noise"].items() if not key.startswith("mar_")
         }
     kind_raw = {**shared_sections, **inherited_sections, **completed}
-    if isinstance(kind_raw.get("dimensions", []), list | tuple):
-        kind_raw["dimensions"] = [*dimensions, *shared_tables]
-    return FurtherKind(path, kind_raw, frozenset(str(table.get("name")) for table in shared_tables), raw)
+    own_tables = {"dimensions": dimensions, "tables": list_or_empty(completed.get("tables"))}
+    for section, tables in shared_tables.items():
+        if isinstance(kind_raw.get(section, []), list | tuple):
+            kind_raw[section] = [*own_tables[section], *tables]
+    names = frozenset(str(table.get("name")) for tables in shared_tables.values() for table in tables)
+    return FurtherKind(path, kind_raw, names, raw)
+
+
+def _is_shared(section: str, table: Any) -> bool:
+    """Return whether a table as written is the whole dataset's: dates, times of day, listed rows."""
+    if not isinstance(table, Mapping):
+        return False
+    if section == "tables":
+        return written_per(table) == () and not has_moments(table) and not shows_dimension(table)
+    return is_dates(table) or is_listed(table) or is_times(table)
+
+
+def reading_order(sections: Raw, kinds: Sequence[FurtherKind]) -> list[FurtherKind | None]:
+    """Return the kinds of unit, None for that of `sections`, each after those whose units its tables name: as far as that is
+    possible, the further ones in the order written, and then the first."""
+    raws: dict[FurtherKind | None, Raw] = {**{kind: kind.raw for kind in kinds}, None: sections}
+    names = {kind: {*unit_dimensions(raw)} for kind, raw in raws.items()}
+    named_tables = {kind: {*_named_tables(raw)} for kind, raw in raws.items()}
+    pending, order = list(raws), list[FurtherKind | None]()
+
+    def is_free(kind: FurtherKind | None) -> bool:
+        return not any(named_tables[kind] & names[other] for other in pending if other is not kind)
+
+    while pending:
+        order.append(next(filter(is_free, pending), pending[0]))
+        pending.remove(order[-1])
+    return order
+
+
+def _named_tables(raw: Raw) -> Iterator[str]:
+    """Yield the names of tables that tables as written name: in the types of columns, as the ends of bridges, as what they
+    show."""
+    for table in (table for section in SECTIONS for table in list_or_empty(raw.get(section)) if isinstance(table, Mapping)):
+        yield from (str(table[word]) for word in _TABLE_WORDS if word in table)
+        for _, type_ in columns_of(table):
+            yield from type_.split(".")[1:]
 
 
 def unit_dimensions(raw: Raw) -> list[str]:
-    """Return the names of the dimensions of units that a config declares, as far as they can be read."""
+    """Return the names of the tables of units that a config declares, as far as they can be read."""
     tables = [table for table in list_or_empty(raw.get("dimensions")) if isinstance(table, Mapping)]
-    return [str(table.get("name")) for table in tables if table.get("per") == "unit" and "count" not in table]
+    names = [str(table.get("name")) for table in tables if table.get("per") == "unit" and "count" not in table]
+    shaped = [table for table in list_or_empty(raw.get("tables")) if is_unit_table(table, str(raw.get("unit")))]
+    return [*names, *(str(table.get("name")) for table in shaped)]

@@ -61,11 +61,13 @@ class Window(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_list(cls, value: Any) -> Any:
+    def _read_old_spellings(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
             if not 2 <= len(value) <= 3:
                 raise ValueError(f"expected [start, end] or [start, end, every], found {value_text(value)}")
-            return dict(zip(("start", "end", "every"), value, strict=False))
+            value = dict(zip(("start", "end", "every"), value, strict=False))
+        if isinstance(value, dict) and isinstance(value.get("every"), str):
+            return {**value, "every": ADVERBS.get(value["every"], value["every"])}
         return value
 
     @model_validator(mode="after")
@@ -76,7 +78,7 @@ class Window(Part):
         return self
 
     def _problems(self) -> Iterator[Problem]:
-        if self.every not in GRAINS and self.every not in ADVERBS:
+        if self.every not in GRAINS:
             yield Problem("every", f"no period is called '{self.every}'", did_you_mean(self.every, [*GRAINS, *ADVERBS]))
         if self.end is None and self.span is None:
             yield Problem("span", "is missing", "without an end, it says in how many periods archetypes run their course")
@@ -84,7 +86,7 @@ class Window(Part):
             (name, text) for name, text in (("start", self.start), ("end", self.end)) if text and not _exists(text)
         ]
         yield from (Problem(name, f"there is no day {text}") for name, text in missing_days)
-        if missing_days or (self.every not in GRAINS and self.every not in ADVERBS):
+        if missing_days or self.every not in GRAINS:
             return
         if self.end is not None and np.datetime64(self.end) < np.datetime64(self.start):
             yield Problem("end", f"{self.end} is before the start, {self.start}")
@@ -137,7 +139,7 @@ class Window(Part):
     @property
     def grain(self) -> Grain:
         """The length of a period."""
-        return GRAINS[ADVERBS.get(self.every, self.every)]
+        return GRAINS[self.every]
 
     @property
     def partitioned(self) -> Grain:

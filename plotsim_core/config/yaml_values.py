@@ -95,6 +95,29 @@ def _root(text: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=_PlainLoader)
 
 
+def events(text: str) -> list[yaml.Event]:
+    """Return what a text that can be composed consists of: the beginnings and ends of its nodes, with their marks."""
+    try:
+        return list(yaml.parse(text, Loader=_PlainLoader if _reads_otherwise(text) else _FastLoader))
+    except yaml.YAMLError:
+        return list(yaml.parse(text, Loader=_PlainLoader))
+
+
+def comments(text: str) -> list[tuple[int, str]]:
+    """Return the comments of a text that can be composed: where each begins, and what it is, without spaces at its end."""
+    try:
+        tokens = list(yaml.scan(text, Loader=_PlainLoader if _reads_otherwise(text) else _FastLoader))
+    except yaml.YAMLError:
+        tokens = list(yaml.scan(text, Loader=_PlainLoader))
+    positions = [0, *(mark.index for token in tokens for mark in (token.start_mark, token.end_mark)), len(text)]
+    gaps = zip(positions[::2], positions[1::2], strict=True)
+    return [
+        (start + match.start(), match[0].rstrip())
+        for start, stop in gaps
+        for match in re.finditer(r"#[^\r\n]*", text[start:stop])
+    ]
+
+
 def _reads_otherwise(text: str) -> bool:
     """Return whether a text may have tabs, or question marks in brackets, where only libyaml allows them."""
     lines = text.splitlines() if "?" in text else ()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.config.effects import missing_on, noise_of
-from plotsim_core.engine.correlated import drawing, scores
-from plotsim_core.engine.memory import Memory, stage
+from plotsim_core.engine.correlated import Draws, draws_of, scores
+from plotsim_core.engine.memory import Memory, Recent, stage
 from plotsim_core.engine.metrics import centres, shifted_positions
 from plotsim_core.engine.noised import noised
 from plotsim_core.engine.roster import Units, codes, select
-from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.slice import CHUNK, Slice
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.random import Words, fold, words
@@ -30,7 +28,7 @@ class Block(Memory):
         self.slice = slice_
         self.periods: NDArray[np.int64] = slice_.periods
         self.units: Units = select(population, slice_.unit_first, slice_.unit_stop) if units is None else units
-        self.draw = drawing(population, self.units)
+        self.draw = draws_of(population, self.units) if units is None else Draws(population, self.units)
 
     @property
     @stage
@@ -96,7 +94,15 @@ class Block(Memory):
         )
 
 
-@lru_cache(maxsize=2)
+def _cells(block: Block) -> int:
+    periods, units = block.slice.shape
+    return periods * units
+
+
+_BLOCKS: Recent[Block] = Recent(least=1, most=32, limit=CHUNK, size=_cells)
+"""The last blocks of this process."""
+
+
 def block(population: Population, slice_: Slice) -> Block:
     """Return the block of a slice; the last ones are kept, so that tables of one slice share its stages."""
-    return Block(population, slice_)
+    return _BLOCKS.value((population, slice_), lambda: Block(population, slice_))

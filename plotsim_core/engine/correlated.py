@@ -7,41 +7,69 @@ Within a unit they persist (AR(1) as a moving average), and a follower's scores 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.engine.memory import Recent
 from plotsim_core.engine.roster import Units
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.random import fold, key, normals, words
 from plotsim_core.plan.copula import Mixing, latent_level
 from plotsim_core.plan.plan import MetricPlan, Population
 
-Draw = Callable[[int, NDArray[np.int64]], Floats]
-"""Gives the independent normals of a metric's stream for consecutive periods, shape (periods, units)."""
 
+class Draws:
+    """The independent normals of the metrics' streams, for some units. Metrics that are mixed ask for the same ones, and
+    blocks of periods that follow each other for those of the periods before: what was drawn last of each stream is kept."""
 
-def drawing(population: Population, units: Units) -> Draw:
-    """Return the draw for some units. Metrics that are mixed ask for the same normals: what was drawn is kept."""
-    cache: dict[int, tuple[int, Floats]] = {}
+    def __init__(self, population: Population, units: Units) -> None:
+        self._population, self._address = population, units.address
+        self._look_back = max((look_back(population, metric) for metric in range(len(population.metrics))), default=0)
+        self._kept: dict[int, tuple[int, Floats]] = {}
 
-    def fresh(metric: int, first: int, stop: int) -> Floats:
-        address = fold(units.address[None, :], words(np.arange(first, stop, dtype=np.int64))[:, None])
-        return normals(key(population.seed, "shock", population.metrics[metric].name), address)
+    @property
+    def width(self) -> int:
+        """How many normals a period has: of each unit and metric one."""
+        return len(self._address) * len(self._population.metrics)
 
-    def draw(metric: int, periods: NDArray[np.int64]) -> Floats:
+    def __call__(self, metric: int, periods: NDArray[np.int64]) -> Floats:
+        """Return the normals of a metric's stream in consecutive periods, shape (periods, units)."""
         first, stop = int(periods[0]), int(periods[-1]) + 1
-        begin, shock_values = cache[metric] if metric in cache else (first, fresh(metric, first, stop))
-        end = begin + len(shock_values)
+        begin, values = self._kept.get(metric, (first, np.empty((0, len(self._address)))))
+        if first > begin + len(values) or stop < begin:  # nothing of it is of use
+            begin, values = first, values[:0]
+        end = begin + len(values)
         if first < begin or stop > end:
-            before, after = fresh(metric, min(first, begin), begin), fresh(metric, end, max(stop, end))
-            begin, shock_values = min(first, begin), np.concatenate([before, shock_values, after])
-        cache[metric] = begin, shock_values
-        return shock_values[first - begin : stop - begin]
+            stale_count = max(0, first - self._look_back - begin) if stop > end else 0
+            parts = [self._fresh(metric, first, begin), values[stale_count:], self._fresh(metric, end, stop)]
+            begin, values = min(first, begin + stale_count), np.concatenate(parts)
+            self._kept[metric] = begin, values
+        return values[first - begin : stop - begin]
 
-    return draw
+    def _fresh(self, metric: int, first: int, stop: int) -> Floats:
+        address = fold(self._address[None, :], words(np.arange(first, max(first, stop), dtype=np.int64))[:, None])
+        return normals(key(self._population.seed, "shock", self._population.metrics[metric].name), address)
+
+
+_DRAWS: Recent[Draws] = Recent(least=1, most=32, limit=1 << 18, size=lambda draws: draws.width)
+"""The last draws of this process: of so many units and metrics."""
+
+
+def draws_of(population: Population, units: Units) -> Draws:
+    """Return the draws of units that follow each other in the roster; the last ones are kept."""
+    span = units.start, units.start + len(units)
+    return _DRAWS.value((population, *span), lambda: Draws(population, units))
+
+
+def look_back(population: Population, metric: int) -> int:
+    """Return how many periods before its own a score of a metric is drawn from."""
+    spec = population.metrics[metric]
+    lags = len(spec.persistence) - 1
+    if spec.driver is None:
+        return lags
+    return max(lags, len(spec.kernel) - 1 + spec.delay + look_back(population, spec.driver))
 
 
 def runs(population: Population, periods: NDArray[np.int64]) -> list[tuple[Mixing, NDArray[np.int64]]]:
@@ -53,7 +81,7 @@ def runs(population: Population, periods: NDArray[np.int64]) -> list[tuple[Mixin
     return [(population.mixings[population.phase(int(part[0]))], part) for part in parts]
 
 
-def shocks(mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def shocks(mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draws) -> Floats:
     """Return the mixed shocks E of a metric, shape (periods, units); `periods` are consecutive."""
     total: Floats | None = None
     for other, weight in enumerate(mixing.shocks[metric].tolist()):
@@ -64,7 +92,7 @@ def shocks(mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) 
     return total
 
 
-def own_scores(population: Population, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def own_scores(population: Population, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draws) -> Floats:
     """Return what a metric's own shocks, this period's and earlier ones, add up to; `periods` are consecutive.
 
     All shocks are mixed as is in force at the end: so correlations switch on the day a phase begins, and not gradually.
@@ -79,13 +107,13 @@ def own_scores(population: Population, mixing: Mixing, metric: int, periods: NDA
     return total
 
 
-def moving_scores(population: Population, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def moving_scores(population: Population, metric: int, periods: NDArray[np.int64], draw: Draws) -> Floats:
     """Return the part v of a metric's scores that moves in time, shape (periods, units); `periods` are consecutive."""
     parts = [_moving_part(population, mixing, metric, part, draw) for mixing, part in runs(population, periods)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _moving_part(population: Population, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def _moving_part(population: Population, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draws) -> Floats:
     spec = population.metrics[metric]
     total = own_scores(population, mixing, metric, periods, draw)
     if spec.driver is None:
@@ -94,7 +122,7 @@ def _moving_part(population: Population, mixing: Mixing, metric: int, periods: N
 
 
 def driver_contribution(
-    population: Population, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw
+    population: Population, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draws
 ) -> Floats:
     """Return what a follower takes over from its driver, shape (periods, units); `periods` are consecutive."""
     spec = population.metrics[metric]
@@ -146,7 +174,7 @@ def levels(population: Population, metric: int, units: Units, periods: NDArray[n
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def scores(population: Population, metric: int, units: Units, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def scores(population: Population, metric: int, units: Units, periods: NDArray[np.int64], draw: Draws) -> Floats:
     """Return the standard normal scores of a metric, shape (periods, units); `periods` are consecutive."""
     moving_scale = np.sqrt(1.0 - level_shares(population, metric, units))
     return levels(population, metric, units, periods) + moving_scale[None, :] * moving_scores(

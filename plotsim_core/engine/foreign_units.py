@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import units_by
-from plotsim_core.engine.lifetimes import NEVER, first_crossings
+from plotsim_core.engine.lifetimes import NEVER, first_crossings_before
 from plotsim_core.engine.race import Field, Streams, race_field, winners
 from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.random import Words
@@ -41,7 +41,7 @@ def last_periods(population: Population, stop: int) -> Places:
     units = all_units(population, stop).units
     periods = units.last_period.copy()
     for ending in population.endings:
-        crossing = first_crossings(population, ending.crossing, units, stop)
+        crossing = first_crossings_before(population, ending.crossing, units, stop)
         periods = np.minimum(periods, np.where(crossing == NEVER, NEVER, crossing - 1))
     return periods
 

@@ -6,12 +6,13 @@ start. A missing value leaves a unit in its stage.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.lifetimes import stored_values
-from plotsim_core.engine.replay import state_before
+from plotsim_core.engine.replay import Replay, State, replayed
 from plotsim_core.engine.roster import Units
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import Population
@@ -25,25 +26,28 @@ NONE = -1
 def stages(block: Block, lifecycle: Lifecycle) -> Integers:
     """Return the place of the stage of each unit in each period, shape (periods, units); NONE where a value is missing
     and no stage is kept."""
-    population, units = block.population, block.units
-    metric = population.metric_index(lifecycle.track)
     if lifecycle.leaves_below is None:
-        return stage_of(lifecycle, shares(population, lifecycle, block.noised(metric)))
+        return stage_of(lifecycle, shares(block.population, lifecycle, _tracked_values(block, lifecycle)))
+    return replayed(block, Replay(f"stages {lifecycle!r}", _no_walk, partial(_walked, lifecycle)))
 
-    def initial(units: Units) -> Walk:
-        return np.zeros(len(units), dtype=np.int64), np.zeros(len(units), dtype=np.int64)
 
-    def advance(units: Units, walk: Walk, first: int, stop: int) -> Walk:
-        for period, row in stored_values(population, metric, units, first, stop):
-            walk = step(lifecycle, walk, shares(population, lifecycle, _arrived_values(units, period, row)))
-        return walk
+def _tracked_values(block: Block, lifecycle: Lifecycle) -> Floats:
+    """Return the stored values of the metric that stages follow, shape (periods, units)."""
+    return block.noised(block.population.metric_index(lifecycle.track))
 
-    walk = state_before(population, f"stages {lifecycle!r}", units, block.slice.first, initial, advance)
+
+def _no_walk(units: Units) -> State:
+    return np.zeros(len(units), dtype=np.int64), np.zeros(len(units), dtype=np.int64)
+
+
+def _walked(lifecycle: Lifecycle, block: Block, state: State) -> tuple[Integers, State]:
+    """Return the stages in the periods of a block, and the walk after it."""
+    walk = state[0], state[1]
     stage_indices = np.zeros(block.slice.shape, dtype=np.int64)
-    for index, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(metric), strict=True)):
-        walk = step(lifecycle, walk, shares(population, lifecycle, _arrived_values(units, period, row)))
+    for index, (period, row) in enumerate(zip(block.periods.tolist(), _tracked_values(block, lifecycle), strict=True)):
+        walk = step(lifecycle, walk, shares(block.population, lifecycle, _arrived_values(block.units, period, row)))
         stage_indices[index] = walk[0]
-    return stage_indices
+    return stage_indices, walk
 
 
 def shares(population: Population, lifecycle: Lifecycle, values: Floats) -> Floats:

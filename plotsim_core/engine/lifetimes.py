@@ -6,48 +6,60 @@ found by replaying that one metric from the window's start: about a tenth of a m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.memory import stage
-from plotsim_core.engine.replay import state_before
+from plotsim_core.engine.replay import Replay, State, replayed, state_after, state_before
 from plotsim_core.engine.roster import NEVER as NEVER
 from plotsim_core.engine.roster import Units
-from plotsim_core.engine.slice import CHUNK, Slice
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Crossing, Population
 
 BEFORE = np.iinfo(np.int64).min // 2
 """Stands for a period so long ago that nothing is waited for any more."""
-Run = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""For how many periods each unit's metric has been beyond the level, and in which period a crossing was last complete."""
 
 
-def first_crossings(population: Population, crossing: Crossing, units: Units, stop: int) -> NDArray[np.int64]:
-    """Return the period in which each unit's first crossing is complete, NEVER where there is none before `stop`."""
-
-    def initial(units: Units) -> Run:
-        return np.zeros(len(units), dtype=np.int64), np.full(len(units), NEVER)
-
-    def advance(units: Units, state: Run, first: int, stop: int) -> Run:
-        length, complete = state
-        for period, row in stored_values(population, crossing.metric, units, first, stop):
-            length = _run(crossing, units, length, period, row)
-            complete = np.where((complete == NEVER) & (length >= crossing.periods), period, complete)
-        return length, complete
-
-    return state_before(population, f"crossing {crossing}", units, stop, initial, advance)[1]
+def first_crossings(block: Block, crossing: Crossing) -> NDArray[np.int64]:
+    """Return the period in which each unit's first crossing is complete; NEVER where none is by the end of the block."""
+    replay = _first_crossing(crossing)
+    later_state = state_after(block.population, replay, block.units, block.slice.stop)
+    return replayed(block, replay) if later_state is None else _before(later_state[1], block.slice.stop)
 
 
-def stored_values(population: Population, metric: int, units: Units, first: int, stop: int) -> Iterator[tuple[int, Floats]]:
-    """Yield each period and the stored values of a metric in it, shape (units,); NaN where one is missing."""
-    step = max(1, CHUNK // max(1, len(units)))
-    for begin in range(first, stop, step):
-        part = Block(population, Slice(begin, min(begin + step, stop), units.start, units.start + len(units)), units)
-        yield from zip(part.periods.tolist(), part.noised(metric), strict=True)
+def first_crossings_before(population: Population, crossing: Crossing, units: Units, stop: int) -> NDArray[np.int64]:
+    """Return the period in which the first crossing of each of some units is complete, NEVER where there is none before the
+    period `stop`. The units follow each other in the roster."""
+    replay = _first_crossing(crossing)
+    state = state_after(population, replay, units, stop) or state_before(population, replay, units, stop)
+    return _before(state[1], stop)
+
+
+def _before(complete: NDArray[np.int64], stop: int) -> NDArray[np.int64]:
+    """Return the periods of crossings as far as they are complete before `stop`: a later state knows the earlier ones."""
+    return np.where(complete < stop, complete, NEVER)
+
+
+def _first_crossing(crossing: Crossing) -> Replay[NDArray[np.int64]]:
+    return Replay(f"crossing {crossing}", partial(_no_run, NEVER), partial(_completed, crossing))
+
+
+def _no_run(last: int, units: Units) -> State:
+    """Return the state of units at first: no period beyond the level, and no crossing."""
+    return np.zeros(len(units), dtype=np.int64), np.full(len(units), last)
+
+
+def _completed(crossing: Crossing, block: Block, state: State) -> tuple[NDArray[np.int64], State]:
+    """Return the period in which the first crossing was complete, and the state: for how many periods each unit's metric has
+    been beyond the level, and that period."""
+    length, complete = state
+    for period, row in zip(block.periods.tolist(), block.noised(crossing.metric), strict=True):
+        length = _run(crossing, block.units, length, period, row)
+        complete = np.where((complete == NEVER) & (length >= crossing.periods), period, complete)
+    return complete, (length, complete)
 
 
 def _run(crossing: Crossing, units: Units, length: NDArray[np.int64], period: int, row: Floats) -> NDArray[np.int64]:
@@ -60,30 +72,20 @@ def repeat_crossings(block: Block, crossing: Crossing, spacing: int) -> NDArray[
 
     A crossing that is complete less than `spacing` periods after the last that counted does not count.
     """
-    population, units = block.population, block.units
-
-    def initial(units: Units) -> Run:
-        return np.zeros(len(units), dtype=np.int64), np.full(len(units), BEFORE)
-
-    def fires(length: NDArray[np.int64], last: NDArray[np.int64], period: int) -> NDArray[np.bool_]:
-        is_repeated: NDArray[np.bool_] = (length == crossing.periods) & (period - last >= spacing)
-        return is_repeated
-
-    def advance(units: Units, state: Run, first: int, stop: int) -> Run:
-        length, last = state
-        for period, row in stored_values(population, crossing.metric, units, first, stop):
-            length = _run(crossing, units, length, period, row)
-            last = np.where(fires(length, last, period), period, last)
-        return length, last
-
     name = f"crossing {crossing} again after {spacing}"
-    length, last = state_before(population, name, units, block.slice.first, initial, advance)
+    return replayed(block, Replay(name, partial(_no_run, BEFORE), partial(_fired, crossing, spacing)))
+
+
+def _fired(crossing: Crossing, spacing: int, block: Block, state: State) -> tuple[NDArray[np.bool_], State]:
+    """Return where a crossing counts, and the state: for how many periods the metric has been beyond the level, and in which
+    period a crossing last counted."""
+    length, last = state
     is_fired = np.zeros(block.slice.shape, dtype=np.bool_)
     for index, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(crossing.metric), strict=True)):
-        length = _run(crossing, units, length, period, row)
-        is_fired[index] = fires(length, last, period)
+        length = _run(crossing, block.units, length, period, row)
+        is_fired[index] = (length == crossing.periods) & (period - last >= spacing)
         last = np.where(is_fired[index], period, last)
-    return is_fired
+    return is_fired, (length, last)
 
 
 @stage
@@ -92,9 +94,7 @@ def ends(block: Block) -> NDArray[np.int64]:
     does."""
     last_period = np.where(block.units.last_period < block.slice.stop, block.units.last_period, NEVER)
     for ending in block.population.endings:
-        last_period = np.minimum(
-            last_period, first_crossings(block.population, ending.crossing, block.units, block.slice.stop)
-        )
+        last_period = np.minimum(last_period, first_crossings(block, ending.crossing))
     return last_period
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from threading import Lock
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 Value = TypeVar("Value")
 Parts = ParamSpec("Parts")
@@ -22,6 +24,35 @@ class Memory:
             self._values[key] = compute()
         value: Value = self._values[key]
         return value
+
+
+class Recent(Generic[Value]):
+    """The values that were asked for last: `least` of them, and up to `most` as long as their sizes, when they were made,
+    add up to `limit` at most. Threads may share it, and may compute a value twice."""
+
+    def __init__(self, least: int, most: int, limit: int, size: Callable[[Value], int]) -> None:
+        self._least, self._most, self._limit, self._size_of = least, most, limit, size
+        self._values: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def value(self, key: Hashable, compute: Callable[[], Value]) -> Value:
+        """Return `compute()`, or what it gave for the key before."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key][0]
+        value = compute()
+        with self._lock:
+            self._keep(key, value)
+        return value
+
+    def _keep(self, key: Hashable, value: Value) -> None:
+        size = self._size_of(value)
+        self._size += size - self._values.pop(key, (value, 0))[1]
+        self._values[key] = value, size
+        while len(self._values) > self._most or (len(self._values) > self._least and self._size > self._limit):
+            self._size -= self._values.popitem(last=False)[1][1]
 
 
 Owner = TypeVar("Owner", bound=Memory)

@@ -22,14 +22,19 @@ PositionsAt = Callable[[NDArray[np.int64]], Floats]
 
 def seasonal_factors(population: Population, metric: MetricPlan, units: Units, periods: NDArray[np.int64]) -> Floats:
     """Return the factor that seasons put on the mean, shape (periods, units)."""
+    sensitivity = np.array([segment.spec.seasonal_sensitivity for segment in population.segments])[units.segment]
+    strength = season_strengths(population, periods) * metric.spec.seasonal_sensitivity
+    factors: Floats = np.maximum(1.0 + strength[:, None] * sensitivity[None, :], _SMALLEST_FACTOR)
+    return factors
+
+
+def season_strengths(population: Population, periods: NDArray[np.int64]) -> Floats:
+    """Return the strengths of the seasons of each period, added up, shape (periods,)."""
     months = population.grain.starts(periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
     strengths = np.zeros(13)
     for season in population.dataset.seasonality:
         strengths[list(season.months)] += season.strength
-    sensitivity = np.array([segment.spec.seasonal_sensitivity for segment in population.segments])[units.segment]
-    strength = strengths[months] * metric.spec.seasonal_sensitivity
-    factors: Floats = np.maximum(1.0 + strength[:, None] * sensitivity[None, :], _SMALLEST_FACTOR)
-    return factors
+    return strengths[months]
 
 
 def shifted_positions(

@@ -146,7 +146,7 @@ def winners(entrants: Field, streams: Streams, address: Words, period: Integers,
             )
             return is_present if free is None else is_present & free(begin + positions, runners)
 
-        result[part] = _race(entrants, keys, address[part], _has_present(entrants, period[part]), allowed)
+        result[part] = _race(entrants, keys, address[part], period[part], _has_present(entrants, period[part]), allowed)
     return result
 
 
@@ -184,7 +184,9 @@ def _waits(keys: Words, address: Words, rate: Integers) -> Floats:
     return times
 
 
-def _race(entrants: Field, keys: _Keys, address: Words, present: NDArray[np.bool_], allowed: Free) -> Integers:
+def _race(
+    entrants: Field, keys: _Keys, address: Words, period: Integers, present: NDArray[np.bool_], allowed: Free
+) -> Integers:
     blocks, result = entrants.blocks, np.full(len(address), NOBODY, dtype=np.int64)
     first = fold(address, words(np.zeros(1, dtype=np.int64)))
     times = np.stack([_waits(key, first, rate) for key, rate in zip(keys.time, blocks.rate, strict=True)], axis=1)
@@ -215,7 +217,7 @@ def _race(entrants: Field, keys: _Keys, address: Words, present: NDArray[np.bool
         for block_number in np.unique(block[~has_visits]).tolist():
             selected = open_references[~has_visits & (block == block_number)]
             waits, runners = _single_race(
-                entrants, block_number, keys.alone[block_number], address[selected], selected, allowed
+                entrants, block_number, keys.alone[block_number], address[selected], period[selected], selected, allowed
             )
             times[selected, block_number] += waits
             alone.setdefault(block_number, np.full(len(address), NOBODY, dtype=np.int64))[selected] = runners
@@ -235,22 +237,27 @@ def _slot_runners(entrants: Field, keys: _Keys, visit: Words, block: NDArray[np.
 
 
 def _single_race(
-    entrants: Field, block: int, key: np.uint64, address: Words, positions: Integers, allowed: Free
+    entrants: Field, block: int, key: np.uint64, address: Words, period: Integers, positions: Integers, allowed: Free
 ) -> tuple[Floats, Integers]:
-    """Return for each reference (waiting time from the last visit to the first runner it may go to, that runner)."""
+    """Return for each reference (waiting time from the last visit to the first runner it may go to, that runner). Those who
+    arrive after its period are not looked at."""
     slots = entrants.slots(block)
+    slots = slots[np.argsort(entrants.arrival[entrants.runner[slots]], kind="stable")]
     runner = entrants.runner[slots]
     runner_addresses = fold(entrants.address[runner], words(entrants.number[slots]))
     weight = np.minimum(entrants.room[slots], 1.0)
     waits, winner = np.empty(len(address)), np.empty(len(address), dtype=np.int64)
-    step = max(1, _CELLS // len(slots))
-    for begin in range(0, len(address), step):
-        part = slice(begin, min(begin + step, len(address)))
-        pairs = np.repeat(positions[part], len(slots)), np.tile(runner, len(positions[part]))
-        is_allowed = allowed(*pairs).reshape(-1, len(slots))
-        own_waits = np.where(
-            is_allowed, -np.log(uniforms(key, fold(address[part][:, None], runner_addresses[None, :]))) / weight, np.inf
-        )
+    reach = np.maximum(np.searchsorted(entrants.arrival[runner], period, side="right"), 1)
+    order = np.argsort(-reach, kind="stable")
+    begin = 0
+    while begin < len(order):
+        count = int(reach[order[begin]])
+        part = order[begin : begin + max(1, _CELLS // count)]
+        begin += len(part)
+        pairs = np.repeat(positions[part], count), np.tile(runner[:count], len(part))
+        is_allowed = allowed(*pairs).reshape(-1, count)
+        draws = uniforms(key, fold(address[part][:, None], runner_addresses[None, :count]))
+        own_waits = np.where(is_allowed, -np.log(draws) / weight[:count], np.inf)
         best = own_waits.argmin(axis=1)
         waits[part], winner[part] = own_waits[np.arange(len(best)), best], runner[best]
     return waits, winner

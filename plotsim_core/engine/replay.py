@@ -1,106 +1,228 @@
 """Replay: states that depend on the past, computed from the window's start period by period.
 
 A state is a pure function of (population, name, units, period). Going through time again for each block would repeat work,
-so a process keeps the latest state of each kind and extends it; that only saves time, it never changes a value. A state is
-one population's: a copy of it has none.
+so a process keeps states at some periods of the past and goes on from the latest of them; that only saves time, it never
+changes a value. A state is one population's: a copy of it has none. A store may keep them from one process to the next
+(`engine/checkpoints.py`).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import runs
 from plotsim_core.engine.roster import NEVER, Units, slice_units, spells, take
+from plotsim_core.engine.slice import CHUNK, Slice
 from plotsim_core.plan.plan import Population
 
-State = TypeVar("State", bound=tuple[NDArray[Any], ...])
+State = tuple[NDArray[Any], ...]
+"""Arrays of shape (units,): how each unit stands before a period."""
+Output = TypeVar("Output")
+
+
+@dataclass(frozen=True)
+class Replay(Generic[Output]):
+    """What is replayed. `name` tells it from all others of a population. `initial(units)` is the state at the window's
+    start, and until a unit arrives. `through(block, state)` gives what is asked for of a block, and the state after it from
+    the one before it, which it must not change. After its tenure the state of a unit is not read, so it may stand still."""
+
+    name: str
+    initial: Callable[[Units], State]
+    through: Callable[[Block, State], tuple[Output, State]]
+
+
+class StateKey(NamedTuple):
+    """What a state is of: the units `first` to `stop` of the roster of a population."""
+
+    population: Population
+    name: str
+    first: int
+    stop: int
 
 
 class StateCache:
-    """The latest states, each with the period before which it is, of at most so many units in all: those that were asked for
-    last. Threads may share it."""
+    """States by key at some periods, of at most so many bytes in all: of the keys that were asked for last. Of one key they
+    are the closer together the later they are, so that what looks back goes on from a state about twice as far back at most.
+    Threads may share it."""
 
-    def __init__(self, units: int) -> None:
-        self._limit = units
-        self._states: OrderedDict[tuple[Population, str, int, int], tuple[int, Any]] = OrderedDict()
+    def __init__(self, size: int) -> None:
+        self._limit = size
+        self._size = 0
+        self._states: OrderedDict[StateKey, dict[int, State]] = OrderedDict()
         self._lock = Lock()
 
-    def latest(self, population: Population, name: str, start: int, count: int) -> tuple[int, Any] | None:
-        """Return (period, state) of units `start` to `start + count` of the roster; None if there is none."""
+    def latest(self, state_key: StateKey, period: int) -> tuple[int, State] | None:
+        """Return the latest (period, state) at `period` or before; None if there is none."""
         with self._lock:
-            return self._states.get((population, name, start, count))
+            states = self._states.get(state_key, {})
+            begin = max((moment for moment in states if moment <= period), default=None)
+            return None if begin is None else (begin, states[begin])
 
-    def keep(self, population: Population, name: str, start: int, count: int, period: int, state: Any) -> None:
-        """Keep the state of units before a period, instead of an earlier one."""
-        key = population, name, start, count
+    def earliest(self, state_key: StateKey, period: int) -> State | None:
+        """Return the earliest state at `period` or after; None if there is none."""
         with self._lock:
-            self._states[key] = period, state
-            self._states.move_to_end(key)
-            while sum(units for *_, units in self._states) > self._limit and len(self._states) > 1:
-                self._states.popitem(last=False)
+            states = self._states.get(state_key, {})
+            end = min((moment for moment in states if moment >= period), default=None)
+            return None if end is None else states[end]
+
+    def keep(self, state_key: StateKey, period: int, state: State) -> None:
+        """Keep the state before a period."""
+        with self._lock:
+            states = self._states.setdefault(state_key, {})
+            self._states.move_to_end(state_key)
+            if period in states:
+                return
+            states[period] = state
+            self._size += _bytes(state)
+            for dropped in sorted(states.keys() - spaced(states)):
+                self._size -= _bytes(states.pop(dropped))
+            while self._size > self._limit and len(self._states) > 1:
+                self._size -= sum(map(_bytes, self._states.popitem(last=False)[1].values()))
+            for dropped in sorted(states.keys() - {period}) if self._size > self._limit else ():
+                self._size -= _bytes(states.pop(dropped))
+
+    def of(self, population: Population) -> Iterator[tuple[StateKey, int, State]]:
+        """Yield all that is kept of a population, by key and period."""
+        with self._lock:
+            copies = [(key, dict(states)) for key, states in self._states.items() if key.population is population]
+        for state_key, states in copies:
+            for period in sorted(states):
+                yield state_key, period, states[period]
 
 
-_CACHE = StateCache(1 << 23)
+def spaced(periods: Iterable[int]) -> set[int]:
+    """Return those of some periods that are kept: the latest, and before it ever fewer, so that their number grows with the
+    logarithm of the time they span."""
+    descending = sorted(periods, reverse=True)
+    chosen = descending[:1]
+    for index, period in enumerate(descending[1:], start=1):
+        is_last = index == len(descending) - 1
+        if is_last or descending[0] - descending[index + 1] > 2 * max(1, descending[0] - chosen[-1]):
+            chosen.append(period)
+    return set(chosen)
+
+
+def _bytes(state: State) -> int:
+    return sum(array.nbytes for array in state)
+
+
+STATES = StateCache(1 << 25)
 """The states of this process."""
 
 
-def state_before(
-    population: Population,
-    name: str,
-    units: Units,
-    period: int,
-    initial: Callable[[Units], State],
-    advance: Callable[[Units, State, int, int], State],
-) -> State:
-    """Return the state of units at the beginning of `period`: a tuple of arrays, shape (units,).
+def replayed(block: Block, replay: Replay[Output]) -> Output:
+    """Return what a replay gives of a block, computed once. The state after the block is kept for the next."""
+    return block.cached(("replay", replay.name), lambda: _through(block, replay))
 
-    `initial(units)` is the state at the window's start, and until a unit arrives; `advance(units, state, first, stop)` gives
-    the state after the periods `first` to `stop` (exclusive) and must not change the one it is given. After its tenure
-    the state of a unit is not read, so it may stand still.
-    """
-    parts = [
-        _state(population, name, units, start, stop, first, period, initial, advance)
-        for start, stop, first in runs(population, units.start, units.start + len(units))
+
+def _through(block: Block, replay: Replay[Output]) -> Output:
+    population, units = block.population, block.units
+    output, state = replay.through(block, state_before(population, replay, units, block.slice.first))
+    for start, stop, first in _runs(population, units):
+        places = slice(start - units.start, stop - units.start)
+        if first < block.slice.stop <= _end(units.last_period[places]):
+            part_state = tuple(array[places].copy() for array in state)
+            STATES.keep(_key(population, replay, start, stop), block.slice.stop, part_state)
+    return output
+
+
+def state_before(population: Population, replay: Replay[Any], units: Units, period: int) -> State:
+    """Return the state of units that follow each other in the roster at the beginning of `period`."""
+    known_states = [
+        _latest_state(population, replay, slice_units(units, *part[:2]), part, period) for part in _runs(population, units)
     ]
-    if len(parts) == 1:
-        return parts[0]
-    joined: Any = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    state: State = joined
+    groups = [list(group) for _, group in groupby(known_states, key=lambda part: (part.begin, part.end))]
+    states = [_advanced_group(population, replay, units, group) for group in groups]
+    return states[0] if len(states) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*states, strict=True))
+
+
+def state_after(population: Population, replay: Replay[Any], units: Units, period: int) -> State | None:
+    """Return the state of units at some time after the beginning of `period`, or at it; None where none is known of some of
+    them. Of units that have left by then, it is that at their end."""
+    states = []
+    for start, stop, first in _runs(population, units):
+        part = slice_units(units, start, stop)
+        end = min(period, _end(part.last_period))
+        state = replay.initial(part) if end <= first else STATES.earliest(_key(population, replay, start, stop), end)
+        if state is None:
+            return None
+        states.append(state)
+    return states[0] if len(states) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*states, strict=True))
+
+
+class _KnownState(NamedTuple):
+    """The latest state that is known of units `start` to `stop`, none of which arrives before the period `first`: that at
+    `begin`, of which that at `end` is wanted."""
+
+    start: int
+    stop: int
+    first: int
+    begin: int
+    end: int
+    state: State
+
+
+def _latest_state(
+    population: Population, replay: Replay[Any], units: Units, run: tuple[int, int, int], period: int
+) -> _KnownState:
+    start, stop, first = run
+    end = min(period, _end(units.last_period))
+    begin, state = STATES.latest(_key(population, replay, start, stop), end) or (first, replay.initial(units))
+    return _KnownState(start, stop, first, begin, max(begin, end), state)
+
+
+def _advanced_group(population: Population, replay: Replay[Any], units: Units, group: list[_KnownState]) -> State:
+    """Return the state at the wanted period of units whose known states are of one period."""
+    begin, end, offset = group[0].begin, group[0].end, group[0].start
+    state = tuple(np.concatenate(arrays) for arrays in zip(*(part.state for part in group), strict=True))
+    if begin == end:
+        return state
+    group_units = slice_units(units, offset, group[-1].stop)
+    for periods, present in spells(group_units, np.arange(begin, end, dtype=np.int64)):
+        span = periods.start + begin, periods.stop + begin
+        if len(present) == len(group_units):
+            state = _advanced(population, replay, group_units, state, *span)
+        elif len(present):
+            present_state = tuple(array[present] for array in state)
+            next_state = _advanced(population, replay, take(group_units, present), present_state, *span)
+            state = tuple(_replaced(array, present, new) for array, new in zip(state, next_state, strict=True))
+    for part in group:
+        if end > part.first:
+            places = slice(part.start - offset, part.stop - offset)
+            STATES.keep(_key(population, replay, part.start, part.stop), end, tuple(array[places].copy() for array in state))
     return state
 
 
-def _state(
-    population: Population,
-    name: str,
-    units: Units,
-    start: int,
-    stop: int,
-    first: int,
-    period: int,
-    initial: Callable[[Units], State],
-    advance: Callable[[Units, State, int, int], State],
-) -> State:
-    """Return the state of units `start` to `stop` of the roster, none of which arrives before the period `first`."""
-    run_units = units if stop - start == len(units) else slice_units(units, start, stop)
-    last_period = int(run_units.last_period.max())
-    end = period if last_period == NEVER else min(period, last_period + 1)
-    entry = _CACHE.latest(population, name, start, stop - start)
-    begin, state = entry if entry is not None and entry[0] <= end else (first, initial(run_units))
-    for periods, present in spells(run_units, np.arange(begin, end, dtype=np.int64)):
-        if len(present) == len(run_units):
-            state = advance(run_units, state, periods.start + begin, periods.stop + begin)
-        elif len(present):
-            part_state: Any = tuple(array[present] for array in state)
-            next_state = advance(take(run_units, present), part_state, periods.start + begin, periods.stop + begin)
-            merged: Any = tuple(_replaced(array, present, new) for array, new in zip(state, next_state, strict=True))
-            state = merged
-    _CACHE.keep(population, name, start, stop - start, max(begin, end), state)
+def _runs(population: Population, units: Units) -> list[tuple[int, int, int]]:
+    """Cut units where cohorts begin: (start, stop, the first period in which one of them may be there)."""
+    return runs(population, units.start, units.start + len(units))
+
+
+def _key(population: Population, replay: Replay[Any], start: int, stop: int) -> StateKey:
+    return StateKey(population, replay.name, start, stop)
+
+
+def _end(last_period: NDArray[np.int64]) -> int:
+    """Return the period from which on no unit is there any more."""
+    latest = int(last_period.max(initial=0))
+    return latest if latest == NEVER else latest + 1
+
+
+def _advanced(population: Population, replay: Replay[Any], units: Units, state: State, first: int, stop: int) -> State:
+    """Return the state of units after the periods `first` to `stop`, of which a block at a time is computed."""
+    step = max(1, CHUNK // len(units))
+    for begin in range(first, stop, step):
+        span = Slice(begin, min(begin + step, stop), units.start, units.start + len(units))
+        _, state = replay.through(Block(population, span, units), state)
     return state
 
 

@@ -90,13 +90,15 @@ def metric_factors(population: Population, metric: MetricPlan, periods: Integers
     return np.maximum(1.0 + sensitivity * (factors - 1.0), SMALLEST_FACTOR)
 
 
-def event_factors(population: Population, declared: Rhythm | None, metric: MetricPlan, periods: Integers) -> Floats | None:
-    """Return what the number of events in proportion to a metric is multiplied by, so that it has the rhythm of the events
-    whatever that of the metric is, shape (periods,); None where it is not."""
+def event_factors(
+    population: Population, declared: Rhythm | None, metric: MetricPlan | None, periods: Integers
+) -> Floats | None:
+    """Return what the number of events in proportion to a metric (None: to none) is multiplied by, so that it has the rhythm
+    of the events whatever that of the metric is, shape (periods,); None where it is not."""
     weights = rhythm_of(population, declared)
     if weights is None or population.grain.name not in ("day", "hour"):
         return None
-    metric_part = metric_factors(population, metric, periods)
+    metric_part = None if metric is None else metric_factors(population, metric, periods)
     factors = period_factors(population, weights, periods)
     return factors if metric_part is None else factors / metric_part
 

@@ -13,18 +13,23 @@ from plotsim_core.engine.strata import departure_stop, staying_ranges
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import Population
 
-CHUNK = 1 << 19
+CHUNK = 1 << 18
 """Cells (period x unit) of a block: what bounds memory. No value depends on it."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Periods `first` to `stop` (exclusive) of units `unit_first` to `unit_stop` (exclusive) of the roster."""
+    """Periods `first` to `stop` (exclusive) of units `unit_first` to `unit_stop` (exclusive) of the roster.
+
+    Of tables that are of no units, `rows` are some of the rows of a plain table, by their numbers (first, stop), or what
+    belongs to these; None: all.
+    """
 
     first: int
     stop: int
     unit_first: int
     unit_stop: int
+    rows: tuple[int, int] | None = None
 
     @property
     def periods(self) -> NDArray[np.int64]:
@@ -44,6 +49,8 @@ def full_slice(population: Population, first: int | None = None, stop: int | Non
     """
     begin = population.first if first is None else first
     end = stop if stop is not None else population.stop
+    if population.dataset.window is None and (begin, end) != (population.first, population.stop):
+        raise UsageError("there are no periods to choose from: the dataset has no window")
     if end is None:
         raise UsageError("an open window has no end: say which periods, for example --periods A..B")
     if begin < population.first or begin >= end or (population.stop is not None and end > population.stop):
@@ -88,6 +95,14 @@ def by_unit(slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
     step = max(1, chunk // periods)
     for start in range(slice_.unit_first, slice_.unit_stop, step):
         yield Slice(slice_.first, slice_.stop, start, min(start + step, slice_.unit_stop))
+
+
+def by_row(slice_: Slice, count: int, chunk: int = CHUNK) -> Iterator[Slice]:
+    """Cut the rows of a slice of a plain table with `count` rows into runs of `chunk`: at the end of its periods, of no
+    unit."""
+    first, stop = slice_.rows or (0, count)
+    for start in range(first, stop, chunk):
+        yield Slice(slice_.stop - 1, slice_.stop, 0, 0, (start, min(start + chunk, stop)))
 
 
 def lives(population: Population, slice_: Slice, over: bool = True) -> Iterator[Slice]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from plotsim_core.config.column_source import History
 from plotsim_core.config.effects import missing_on, noise_of
-from plotsim_core.config.segments import Treatment
+from plotsim_core.config.segments import Baseline, Treatment
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.correlated import driver_contribution, level_shares, levels, moving_scores, own_scores, shocks
 from plotsim_core.engine.metrics import oriented, seasonal_factors, unseasoned
@@ -122,7 +122,9 @@ def centre_steps(block: Block, metric: int) -> list[Step]:
     return steps
 
 
-def _means_text(spec: MetricPlan, baseline: str | None) -> str:
+def _means_text(spec: MetricPlan, baseline: Baseline | None) -> str:
+    if isinstance(baseline, tuple):
+        return "for positions 0 to 1, by the segment's baseline"
     range_text = f"the {baseline} third, by the segment's baseline" if baseline else "the whole way"
     return f"{range_text}, of {spec.spec.means[0]:.6g} to {spec.spec.means[1]:.6g} for positions 0 to 1"
 

@@ -14,6 +14,8 @@ from plotsim_core.plan.plan import Population
 
 _TOGETHER = 1 << 20
 """Units that are looked at at once."""
+_PARTS = 64
+"""Parts of the roster whose last periods are looked for together."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,9 @@ class Stratum:
 
 def strata(population: Population, first: int, stop: int) -> tuple[Stratum, ...]:
     """Return the strata in which some unit may be there in the periods `first` to `stop`; of each segment there is one at
-    least. Without ongoing arrivals these are the segments."""
+    least. Without ongoing arrivals these are the segments, and without units there are none."""
+    if not population.segments:
+        return ()
     parts = layout(population)
     arriving = np.flatnonzero((parts.cohort < 0) | (begins(population, parts.cohort) < stop))
     part_indices = [index for index in arriving.tolist() if parts.cohort[index] < 0 or _stays(population, index, first)]
@@ -40,15 +44,27 @@ def _stays(population: Population, index: int, first: int) -> bool:
     return _last_period(population, index) >= first
 
 
-@lru_cache(maxsize=4096)
 def _last_period(population: Population, index: int) -> int:
     """Return the last period in which one of the units of a part of the roster has its tenure."""
+    return _last_periods(population, index // _PARTS)[index % _PARTS]
+
+
+@lru_cache(maxsize=256)
+def _last_periods(population: Population, group: int) -> tuple[int, ...]:
+    """Return those of the parts of a group: `_PARTS` that follow each other."""
     parts = layout(population)
-    start, count = int(parts.first[index]), int(parts.count[index])
-    if population.segments[int(parts.segment[index])].spec.tenure is None or count == 0:
-        return int(NEVER) if count else int(population.first) - 1
-    ranges = ((begin, min(begin + _TOGETHER, start + count)) for begin in range(start, start + count, _TOGETHER))
-    return max(int(select(population, *part).last_period.max()) for part in ranges)
+    indexes = range(group * _PARTS, min((group + 1) * _PARTS, len(parts.first)))
+    counts = parts.count[indexes.start : indexes.stop]
+    has_tenure = [population.segments[int(parts.segment[index])].spec.tenure is not None for index in indexes]
+    last = np.where(counts > 0, NEVER, population.first - 1)
+    start, stop = int(parts.first[indexes.start]), int(parts.first[indexes.start] + counts.sum())
+    for begin in range(start, stop, _TOGETHER) if any(has_tenure) else ():
+        units = select(population, begin, min(begin + _TOGETHER, stop))
+        part = np.searchsorted(parts.first, np.arange(begin, begin + len(units)), side="right") - 1 - indexes.start
+        latest = np.full(len(indexes), population.first - 1)
+        np.maximum.at(latest, part, units.last_period)
+        last = np.where(has_tenure, latest if begin == start else np.maximum(last, latest), last)
+    return tuple(last.tolist())
 
 
 def staying_ranges(population: Population, start: int, stop: int, first: int) -> list[tuple[int, int]]:

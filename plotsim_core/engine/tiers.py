@@ -6,6 +6,8 @@ a band changes when the unit really moves and not from one period to the next.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.correlated import levels
 from plotsim_core.engine.memory import stage
 from plotsim_core.engine.metrics import shifted_positions, unseasoned
-from plotsim_core.engine.replay import state_before
+from plotsim_core.engine.replay import Replay, State, replayed, state_before
 from plotsim_core.engine.roster import Units, spells, take
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Population
@@ -47,34 +49,33 @@ def bands_of(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     return bands(block.population, metric, edges, block.units, block.periods)
 
 
-@stage
 def band_starts(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     """Return, for each cell of a block, the period since which the unit has been in its band (its arrival at first): the
     first of the version of its row."""
-    population = block.population
-
-    def initial(units: Units) -> tuple[Bands, Bands]:
-        return np.full(len(units), -1, dtype=np.int64), units.arrival
-
-    def advance(units: Units, state: tuple[Bands, Bands], first: int, stop: int) -> tuple[Bands, Bands]:
-        return _band_starts(population, metric, edges, units, np.arange(first, stop, dtype=np.int64), state)[1]
-
-    before = state_before(population, f"bands {metric} {edges}", block.units, block.slice.first, initial, advance)
-    return _band_starts(population, metric, edges, block.units, block.periods, before)[0]
+    return replayed(block, _band_replay(metric, edges))
 
 
-def _band_starts(
-    population: Population,
-    metric: int,
-    edges: tuple[float, ...],
-    units: Units,
-    periods: NDArray[np.int64],
-    state: tuple[Bands, Bands],
-) -> tuple[Bands, tuple[Bands, Bands]]:
-    """Return the starts in consecutive periods, and the (band, start) of each unit after them, from those before them."""
+def band_before(block: Block, metric: int, edges: tuple[float, ...]) -> tuple[Bands, Bands]:
+    """Return the band of each unit before a block, and the period since which it is in it; the band is -1 and the period
+    its arrival where it has none."""
+    band, start = state_before(block.population, _band_replay(metric, edges), block.units, block.slice.first)
+    return band, start
+
+
+def _band_replay(metric: int, edges: tuple[float, ...]) -> Replay[Bands]:
+    return Replay(f"bands {metric} {edges}", _no_band, partial(_band_starts, metric, edges))
+
+
+def _no_band(units: Units) -> State:
+    return np.full(len(units), -1, dtype=np.int64), units.arrival
+
+
+def _band_starts(metric: int, edges: tuple[float, ...], block: Block, state: State) -> tuple[Bands, State]:
+    """Return the starts in the periods of a block, and the state: the band of each unit and its start."""
     band, start = state
-    has_arrived = units.arrival[None, :] <= periods[:, None]
-    known_bands = np.where(has_arrived, bands(population, metric, edges, units, periods), band[None, :])
+    periods = block.periods
+    has_arrived = block.units.arrival[None, :] <= periods[:, None]
+    known_bands = np.where(has_arrived, bands_of(block, metric, edges), band[None, :])
     is_changed = known_bands != np.concatenate([band[None, :], known_bands[:-1]])
     starts = np.maximum.accumulate(np.where(is_changed, periods[:, None], start[None, :]), axis=0)
     return starts, (known_bands[-1], starts[-1])

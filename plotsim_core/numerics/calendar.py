@@ -128,7 +128,7 @@ def _quarter_labels(moments: Moments) -> list[str]:
 
 def grain_named(name: str) -> Grain:
     """Return the grain of that name."""
-    return YEAR if name == YEAR.name else GRAINS[name]
+    return next((grain for grain in (YEAR, ONCE) if grain.name == name), None) or GRAINS[name]
 
 
 GRAINS: Family[Grain] = Family("grain")
@@ -146,6 +146,18 @@ ADVERBS: dict[str, str] = {grain.adverb: name for name, grain in GRAINS.items()}
 
 YEAR = Grain("year", "yearly", 1.0, *_by_unit("Y"), _text("Y"))
 """No period is that long, but a partition can be."""
+
+UNDATED = np.datetime64("2025-01-01", "s")
+"""The day that dates of data without a window lie before."""
+ONCE = Grain(
+    "once",
+    "",
+    1.0,
+    lambda moments: np.zeros(len(moments), dtype=np.int64),
+    lambda periods: np.full(len(periods), UNDATED),
+    lambda moments: [""] * len(moments),
+)
+"""The length of the one period, number 0, that a dataset without a window has; it has no dates."""
 
 COARSER_GRAINS: dict[str, tuple[str, ...]] = {
     "hour": ("day", "week", "month", "quarter", "year"),

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from plotsim_core.numerics.permutation import code, permute
 from plotsim_core.numerics.random import Words, key
 
-_ORDINAL_BITS = 28
+ORDINAL_BITS = 28
+"""How many bits the ordinal of a unit has."""
 _BITS = 50
 _LENGTH = 10
-LARGEST_SEGMENT = 1 << _ORDINAL_BITS
+LARGEST_SEGMENT = 1 << ORDINAL_BITS
 """How many units of a segment have codes of their own."""
 LATER = LARGEST_SEGMENT >> 1
 """The first ordinal of those who arrive later, in segments whose arrivals are ongoing."""
@@ -24,16 +25,16 @@ COHORT = 1 << 18
 """How many units of a cohort have codes of their own."""
 COHORTS = LATER // COHORT
 """How many cohorts there can be."""
-PERIODS = {"hour": 720, "day": 28, "week": 13, "month": 12, "quarter": 4}
+PERIODS = {"hour": 720, "day": 28, "week": 13, "month": 12, "quarter": 4, "once": 1}
 """Periods of arrivals of a cohort, by grain."""
 
 
 def segment_number(name: str) -> int:
     """Return the number of a segment: the bits of its name's hash in the codes of its units."""
-    return int(key(0, "segment code", name)) & ((1 << (_BITS - _ORDINAL_BITS)) - 1)
+    return int(key(0, "segment code", name)) & ((1 << (_BITS - ORDINAL_BITS)) - 1)
 
 
 def unit_codes(segments: Words, ordinals: NDArray[np.int64], seed: int) -> NDArray[np.str_]:
     """Return the code of each unit, from the number of its segment and its ordinal."""
-    numbers = (segments << np.uint64(_ORDINAL_BITS)) | ordinals.astype(np.uint64)
+    numbers = (segments << np.uint64(ORDINAL_BITS)) | ordinals.astype(np.uint64)
     return code(permute(numbers, _BITS, key(seed, "code")), _LENGTH)

@@ -75,6 +75,11 @@ def _accelerating(u: Floats, years: Floats, bend: float) -> Floats:
     return positions
 
 
+def _compound(u: Floats, years: Floats, base_rate: float, acceleration: float) -> Floats:
+    positions: Floats = (base_rate * u + 0.5 * acceleration * u * u) / (base_rate + 0.5 * acceleration)
+    return positions
+
+
 def _yearly(u: Floats, years: Floats, center: float, amplitude: float) -> Floats:
     return center + amplitude * np.sin(2.0 * np.pi * years)
 
@@ -96,6 +101,7 @@ for _name, _curve in {
     "step": Curve(_step, {"before": Bound(0, 0, 1), "after": Bound(1, 0, 1), "threshold": _LEVEL}),
     "plateau": Curve(_plateau, {"level": _LEVEL}),
     "accelerating": Curve(_accelerating, {"bend": Bound(3, 0.1, 20)}),
+    "compound": Curve(_compound, {"base_rate": Bound(0.05, 0.001, 10), "acceleration": Bound(0.02, 0, 10)}),
     "yearly": Curve(_yearly, {"center": _LEVEL, "amplitude": Bound(0.4, 0, 1)}),
     "oscillating": Curve(_oscillating, {"center": _LEVEL, "amplitude": Bound(0.4, 0, 1), "cycles": Bound(2, 0, 1000)}),
     "sawtooth": Curve(_sawtooth, {"base": Bound(0, 0, 1), "amplitude": Bound(1, 0, 1), "cycles": Bound(2, 0, 1000)}),

@@ -52,13 +52,11 @@ def rank_correlation(first: Floats, second: Floats) -> tuple[float, float]:
     Arrays are (periods, units), NaN where no value is known. The error is that of Spearman's coefficient: what a cell adds
     to it also moves the ranks of the cells above (Hájek's projection).
     """
-    from scipy.stats import rankdata  # slow to import, and no config needs it to load
-
     is_known = np.isfinite(first) & np.isfinite(second)
     count = int(np.count_nonzero(is_known))
     if count < 2:
         return 0.0, float("inf")
-    x, y = ((rankdata(values[is_known]) - 0.5 * (count + 1)) / count for values in (first, second))
+    x, y = ((_ranks(values[is_known]) - 0.5 * (count + 1)) / count for values in (first, second))
     scale = float(np.sqrt(np.mean(x * x) * np.mean(y * y)))
     if scale == 0.0:
         return 0.0, float("inf")
@@ -67,6 +65,14 @@ def rank_correlation(first: Floats, second: Floats) -> tuple[float, float]:
     units = np.broadcast_to(np.arange(is_known.shape[1]), is_known.shape)[is_known]
     of_units = np.bincount(units, influence - np.mean(influence))
     return coefficient, float(np.sqrt(np.sum(of_units**2))) / count
+
+
+def _ranks(values: Floats) -> Floats:
+    """Return the ranks of values from 1 on; equal values have the mean of theirs. `scipy.stats` has this, and is slow to
+    import."""
+    in_order = np.sort(values)
+    first, last = (np.searchsorted(in_order, values, side=side) for side in ("left", "right"))
+    return np.asarray(0.5 * (first + last + 1), dtype=np.float64)
 
 
 def _rank_sums(x: Floats, y: Floats) -> Floats:

@@ -8,6 +8,8 @@ domains", 2002).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,12 +24,17 @@ _DIGITS = np.frombuffer(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ", dtype=np.uint8)
 def permute(numbers: Words, bits: int, key: np.uint64) -> Words:
     """Return the keyed permutation of [0, 2**bits) applied to each number. `bits` is even, at most 62."""
     half = np.uint64(bits // 2)
-    mask = np.uint64((1 << (bits // 2)) - 1)
-    left, right = numbers >> half, numbers & mask
+    left, right = permute_pairs(numbers >> half, numbers & np.uint64((1 << (bits // 2)) - 1), bits // 2, key)
+    return (left << half) | right
+
+
+def permute_pairs(left: Words, right: Words, bits: int, key: np.uint64) -> tuple[Words, Words]:
+    """Return the keyed permutation of all pairs of numbers of so many bits, at most 61, applied to each pair."""
+    mask = np.uint64((1 << bits) - 1)
     for round_number in range(_ROUNDS):
         scrambled = mix((right + np.uint64(round_number) * (mask + np.uint64(1))) ^ key) & mask
         left, right = right, left ^ scrambled
-    return (left << half) | right
+    return left, right
 
 
 def shuffled(numbers: NDArray[np.int64], sizes: NDArray[np.int64] | int, keys: Words) -> NDArray[np.int64]:
@@ -36,13 +43,28 @@ def shuffled(numbers: NDArray[np.int64], sizes: NDArray[np.int64] | int, keys: W
     All arrays have one shape, or are broadcast to it; sizes are at most 2**60. So `shuffled(arange(k), n, key)` draws k of n
     without replacement, and a larger k keeps what was drawn.
     """
+    return _walked(_network, numbers, sizes, keys)
+
+
+def unshuffled(places: NDArray[np.int64], sizes: NDArray[np.int64] | int, keys: Words) -> NDArray[np.int64]:
+    """Return which number of [0, size) lies at each place in the order of its own key: the inverse of `shuffled`."""
+    return _walked(_inverse_network, places, sizes, keys)
+
+
+def _walked(
+    network: Callable[[Words, Words, Words], Words],
+    numbers: NDArray[np.int64],
+    sizes: NDArray[np.int64] | int,
+    keys: Words,
+) -> NDArray[np.int64]:
+    """Return where a network takes each number, walked along its cycles until it is back in [0, size)."""
     numbers, sizes, keys = np.broadcast_arrays(numbers, np.asarray(sizes, dtype=np.int64), keys)
     images = numbers.ravel().astype(np.uint64)
     limit, flat_keys = sizes.ravel().astype(np.uint64), np.ascontiguousarray(keys).ravel()
     half = (np.ceil(np.log2(np.maximum(sizes.ravel(), 2))) + 1).astype(np.uint64) // np.uint64(2)
     pending = np.arange(len(images))
     while len(pending):
-        next_images = _network(images[pending], half[pending], flat_keys[pending])
+        next_images = network(images[pending], half[pending], flat_keys[pending])
         images[pending] = next_images
         pending = pending[next_images >= limit[pending]]
     return images.astype(np.int64).reshape(numbers.shape)
@@ -55,6 +77,16 @@ def _network(numbers: Words, half: Words, keys: Words) -> Words:
     for round_number in range(_WALKED_ROUNDS):
         scrambled = mix(keys + (right << np.uint64(4)) + np.uint64(round_number)) & mask
         left, right = right, left ^ scrambled
+    return (left << half) | right
+
+
+def _inverse_network(numbers: Words, half: Words, keys: Words) -> Words:
+    """Return the number that the keyed permutation of [0, 4**half) takes to each number."""
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    left, right = numbers >> half, numbers & mask
+    for round_number in reversed(range(_WALKED_ROUNDS)):
+        scrambled = mix(keys + (left << np.uint64(4)) + np.uint64(round_number)) & mask
+        left, right = np.bitwise_xor(right, scrambled), left
     return (left << half) | right
 
 

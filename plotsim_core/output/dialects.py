@@ -16,10 +16,10 @@ from plotsim_core.plan.plan import ColumnPlan
 
 @dataclass(frozen=True)
 class Dialect:
-    """`begin` and `end` stand around a dump. `types` are those of whole numbers, numbers, texts, flags, dates, moments and
-    nested values; `key_text` is that of texts in keys. `quote` surrounds names. `escape` turns texts into the inside of a
-    literal. `table_options` follow the columns of a table, `drop` what drops one. Foreign keys are declared with the table,
-    or, with `keys_after`, when all tables are filled."""
+    """`begin` and `end` stand around a dump. `types` are those of whole numbers, numbers, texts, flags, dates, times of day,
+    moments and nested values; `key_text` is that of texts in keys. `quote` surrounds names. `escape` turns texts into the
+    inside of a literal. `table_options` follow the columns of a table, `drop` what drops one. Foreign keys are declared with
+    the table, or, with `keys_after`, when all tables are filled."""
 
     begin: tuple[str, ...]
     end: tuple[str, ...]
@@ -37,7 +37,9 @@ class Dialect:
 
     def type(self, column: ColumnPlan, key: bool) -> str:
         """Return the type of a column; `key` says that it is part of a key."""
-        if column.decimals is not None and (pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
+        if isinstance(column.type, pa.Decimal128Type):
+            return f"{self.types['money']}({column.type.precision}, {column.type.scale})"
+        if column.decimals is not None and pa.types.is_floating(column.type):
             return f"{self.types['money']}({PRECISION}, {column.decimals})"
         word = next(word for word, fits in _WORDS.items() if fits(column.type))
         return self.key_text if key and word == "text" else self.types[word]
@@ -50,6 +52,7 @@ _WORDS: dict[str, Callable[[pa.DataType], bool]] = {
     "number": pa.types.is_floating,
     "flag": pa.types.is_boolean,
     "date": pa.types.is_date,
+    "time": pa.types.is_time,
     "moment": pa.types.is_timestamp,
 }
 
@@ -74,6 +77,7 @@ DIALECTS.add(
             "text": "TEXT",
             "flag": "BOOLEAN",
             "date": "DATE",
+            "time": "TIME",
             "moment": "TIMESTAMP",
             "nested": "JSONB",
             "money": "NUMERIC",
@@ -97,6 +101,7 @@ DIALECTS.add(
             "text": "LONGTEXT",
             "flag": "BOOLEAN",
             "date": "DATE",
+            "time": "TIME(6)",
             "moment": "DATETIME(6)",
             "nested": "JSON",
             "money": "DECIMAL",
@@ -120,6 +125,7 @@ DIALECTS.add(
             "text": "TEXT",
             "flag": "BOOLEAN",
             "date": "DATE",
+            "time": "TIME",
             "moment": "TIMESTAMP",
             "nested": "TEXT",
             "money": "NUMERIC",

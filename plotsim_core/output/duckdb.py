@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
 from plotsim_core.arrow import ArrowField
@@ -12,6 +12,9 @@ from plotsim_core.output.format import FORMATS, Batches, Format
 from plotsim_core.plan.plan import Plan, TablePlan, comment_of
 from plotsim_core.plan.sql import quoted, sql_type, text
 from plotsim_core.run_files import ORIGIN_TABLE, database_file
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def create_table_sql(relation: str, schema: pa.Schema) -> str:
@@ -42,6 +45,8 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, relation: str, batches: p
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
+    import duckdb  # slow to import, and few need it
+
     with duckdb.connect(directory / _file(plan, table)) as connection:
         relation = quoted(table.name)
         connection.execute(create_table_sql(relation, table.schema))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,6 +19,9 @@ from plotsim_core.output.sql import joined_texts
 from plotsim_core.output.text_types import plain_batches
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import text
+
+if TYPE_CHECKING:
+    import duckdb
 
 _MISSING = "-"
 _SHORT = {"%F": "%Y-%m-%d", "%T": "%H:%M:%S"}
@@ -41,6 +44,8 @@ def with_log_lines(table: TablePlan, batches: Batches, directory: Path) -> Itera
     if event is None or event.log_format is None:
         yield from batches
         return
+    import duckdb  # slow to import, and few need it
+
     parts = log_parts(event.log_format)
     with (directory / event.log_file).open("wb") as file, duckdb.connect() as connection:
         for batch in batches:
@@ -95,6 +100,7 @@ def _layout_values(values: ArrowArray) -> ArrowArray:
 def _layout_sql(name: str, layout: str, type_: pa.DataType) -> str:
     """Return the SQL of values as a layout says."""
     if pa.types.is_temporal(type_):
+        name = f"DATE '1970-01-01' + {name}" if pa.types.is_time(type_) else name
         for short, long in _SHORT.items():
             layout = layout.replace(short, long)
         return f"strftime({name}, {text(layout)})"

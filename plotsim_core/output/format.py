@@ -35,7 +35,11 @@ FORMATS: Family[Format] = Family("format")
 
 
 def rechunked(batches: Batches, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield the same rows in batches of exactly `rows` (the last may be shorter): files must not show how they were made."""
+    """Yield the same rows in batches of exactly `rows` (the last may be shorter): files must not show how they were made.
+
+    What the rows were copied from is let go before they are read. A writer keeps a little of each batch, and that between
+    large arrays which live on would split the memory that they leave, so that the process grew with its rows.
+    """
     pending: list[pa.RecordBatch] = []
     count = 0
     for batch in batches:
@@ -44,7 +48,8 @@ def rechunked(batches: Batches, schema: pa.Schema, rows: int) -> Iterator[pa.Rec
         if count >= rows:
             table = pa.Table.from_batches(pending, schema)
             full_rows = count - count % rows
-            yield from table.slice(0, full_rows).combine_chunks().to_batches(max_chunksize=rows)
             pending, count = table.slice(full_rows).to_batches(), count - full_rows
+            table = table.slice(0, full_rows).combine_chunks()
+            yield from table.to_batches(max_chunksize=rows)
     if count:
         yield from pa.Table.from_batches(pending, schema).combine_chunks().to_batches(max_chunksize=rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from plotsim_core.output.format import FORMATS, Batches, Format
@@ -16,6 +15,8 @@ _OPTIONS = "FORMAT json, DATEFORMAT '%Y-%m-%d', TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
+    import duckdb  # slow to import, and few need it
+
     with duckdb.connect() as connection:
         connection.register("incoming rows", pa.RecordBatchReader.from_batches(table.schema, batches))
         connection.execute(f'COPY (FROM "incoming rows") TO {text(str(directory / _file(plan, table)))} ({_OPTIONS})')

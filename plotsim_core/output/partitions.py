@@ -17,6 +17,9 @@ from plotsim_core.numerics.calendar import Grain
 from plotsim_core.output.format import Batches
 from plotsim_core.plan.plan import SINCE, UNTIL, Plan
 
+WHOLE = "whole"
+"""The key of the one partition of a dataset without a window, and the moment of a state that is of no moment."""
+
 
 @dataclass(frozen=True)
 class TimePartitions:
@@ -103,6 +106,8 @@ def key_format(partition: Grain) -> str:
 
 def keys_between(plan: Plan, first: int, stop: int) -> list[str]:
     """Return the keys of the partitions that hold the periods `first` to `stop` (exclusive), in their order."""
+    if not plan.has_window:
+        return [WHOLE]
     starts = _partition_starts(plan, first, stop)[:-1]
     return [moment.strftime(key_format(plan.partition)) for moment in starts.tolist()]
 

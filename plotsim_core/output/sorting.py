@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 
-import duckdb
 import pyarrow as pa
 
 from plotsim_core.output.format import Batches
@@ -19,6 +18,8 @@ def sorted_batches(batches: Batches, schema: pa.Schema, columns: tuple[str, ...]
     if not columns:
         yield from batches
         return
+    import duckdb  # slow to import, and few need it
+
     order = ", ".join(f"{quoted(name)} ASC NULLS LAST" for name in columns)
     reader = pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches))
     with tempfile.TemporaryDirectory(prefix="plotsim-") as folder, duckdb.connect() as connection:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
 from plotsim_core.arrow import ArrowArray
@@ -12,14 +12,20 @@ from plotsim_core.numerics.decimals import PRECISION
 from plotsim_core.output.format import Batches
 from plotsim_core.plan.plan import TablePlan
 
+if TYPE_CHECKING:
+    import duckdb
+
 
 def plain_schema(table: TablePlan) -> pa.Schema:
-    """Return the schema of a table's rows as text formats write them: decimals where they are fixed, no nested types."""
+    """Return the schema of a table's rows as text formats write them: decimals where they are fixed, neither enums nor
+    nested types."""
     return pa.schema([pa.field(c.name, _plain(c.type, c.decimals), c.nullable) for c in table.columns])
 
 
 def plain_batches(table: TablePlan, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Yield the same rows with the types of `plain_schema`."""
+    import duckdb  # slow to import, and few need it
+
     schema = plain_schema(table)
     nested = [column.name for column in table.columns if pa.types.is_nested(column.type)]
     with duckdb.connect() as connection:
@@ -52,4 +58,4 @@ def _with_texts(type_: pa.DataType) -> pa.DataType:
 def _plain(type_: pa.DataType, decimals: int | None) -> pa.DataType:
     if decimals is not None and pa.types.is_floating(type_):
         return pa.decimal128(PRECISION, decimals)
-    return pa.string() if pa.types.is_nested(type_) else type_
+    return pa.string() if pa.types.is_nested(type_) or pa.types.is_dictionary(type_) else type_

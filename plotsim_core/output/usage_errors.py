@@ -7,8 +7,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import duckdb
-
 from plotsim_core.errors import UsageError
 
 _NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
@@ -25,7 +23,11 @@ def usage_errors(doing: str) -> Iterator[None]:
         raise UsageError(f"{doing}: its name is not UTF-8") from None
     except OSError as error:
         raise UsageError(f"{doing}: {os.strerror(error.errno) if error.errno else _first_line(error)}") from None
-    except duckdb.Error as error:  # databases and JSON lines are written by DuckDB, which has the system's words somewhere
+    except Exception as error:  # databases and JSON lines are written by DuckDB, which has the system's words somewhere
+        import duckdb
+
+        if not isinstance(error, duckdb.Error):
+            raise
         message = next((words for words in _DISK if words in str(error)), None)
         if message is None and not isinstance(error, duckdb.IOException):
             raise

@@ -43,4 +43,4 @@ def cadence(table: TablePlan, grain: str) -> Cadence:
         return Cadence(name, "merge" if has_repeats else "append", every)
     if any(column.spec.source.version_part == "valid_from" for column in table.columns):
         return Cadence("history", "merge")
-    return Cadence("state", "merge" if table.spec.is_of_units else "replace")
+    return Cadence("state", "merge" if table.spec.comes_with_units else "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.quality import Issue
 from plotsim_core.config.segments import Segment
+from plotsim_core.config.table_kind import form_name
 from plotsim_core.config.tables import Column, Table, derived_column
 from plotsim_core.errors import Problem, UsageError
 from plotsim_core.families import did_you_mean
@@ -98,7 +100,8 @@ class Ending:
 @dataclass(frozen=True)
 class ColumnPlan:
     """A column with its type fixed. `decimals` are those its numbers are written with as text; None: as many as they have.
-    `decimal_places` are the decimals that they have at most; None: those of a double, or they are no numbers. Of a column
+    `decimal_places` are the decimals that they have at most; None: those of a double, or they are no numbers. `values` are
+    all that an enum may have. Of a column
     that comes or goes, `first_date_key` is the first date at which it is there and `stop_date_key` the first at which it is
     not: where a partition has columns of its own, it has this one only then."""
 
@@ -108,6 +111,7 @@ class ColumnPlan:
     description: str
     decimals: int | None = None
     decimal_places: int | None = None
+    values: tuple[str, ...] = ()
     first_date_key: int | None = None
     stop_date_key: int | None = None
 
@@ -124,10 +128,12 @@ class ColumnPlan:
     def metadata(self) -> dict[str, str]:
         """The metadata of the field in a published schema."""
         note = {"pii_note": self.spec.pii_note} if self.spec.pii_note else {}
+        values = {"values": json.dumps(self.values, ensure_ascii=False)} if self.values else {}
         limits = {SINCE: self.first_date_key, UNTIL: self.stop_date_key}
         return {
             "description": self.description,
             **note,
+            **values,
             **{name: str(limit) for name, limit in limits.items() if limit is not None},
         }
 
@@ -159,7 +165,7 @@ class TablePlan:
     shows the rows of another names it (`shown_table`), and shares its draws; `periods` (first, stop) are all it has rows of,
     None for those of the window. It is made of the units of the `population` of that name, or of none: listed tables and
     dates. `issues` are what is broken in it on purpose, with their numbers; `without_issues` is the table as it would be
-    whole."""
+    whole. `hidden` are columns that others are made of, and that are not stored."""
 
     spec: Table
     columns: tuple[ColumnPlan, ...]
@@ -172,6 +178,20 @@ class TablePlan:
     population: str = ""
     issues: tuple[tuple[int, Issue], ...] = ()
     without_issues: TablePlan | None = None
+    hidden: tuple[ColumnPlan, ...] = ()
+
+    def column(self, name: str) -> ColumnPlan:
+        """Return a column by name, a hidden one too."""
+        return next(column for column in self.all_columns if column.name == name)
+
+    def holds(self, name: str) -> bool:
+        """Return whether a column of that name is stored."""
+        return any(column.name == name for column in self.columns)
+
+    @property
+    def all_columns(self) -> tuple[ColumnPlan, ...]:
+        """Its columns, and the hidden ones that these are made of."""
+        return (*self.columns, *self.hidden)
 
     @property
     def clean(self) -> TablePlan:
@@ -188,6 +208,11 @@ class TablePlan:
         return self.spec.kind
 
     @property
+    def form(self) -> str:
+        """Name of the form of its kind: that of the kind, where it has but one."""
+        return form_name(type(self.spec))
+
+    @property
     def stream(self) -> str:
         """The name that its draws are addressed by."""
         return self.shown_table or self.name
@@ -200,8 +225,9 @@ class TablePlan:
 
     @property
     def stored_metrics(self) -> dict[str, str]:
-        """The metrics whose stored values it shows, by the column that has them."""
-        metrics = ((column.name, column.spec.source.stored_metric) for column in self.columns)
+        """The metrics whose stored values it shows as they are, by the column that has them."""
+        plain_columns = [c for c in self.columns if c.spec.nulls is None and c.spec.as_type is None]
+        metrics = ((column.name, column.spec.source.stored_metric) for column in plain_columns)
         return {name: metric for name, metric in metrics if metric is not None}
 
     @property
@@ -222,6 +248,8 @@ class Population:
     `tables` are all that its rows may read, without issues: those that are made of its units, those of no population, and
     those of the populations in `others`, whose units its rows may refer to. A population that `is_further` has the tables of
     no population from the first.
+
+    A dataset without units has one population, with no unit in it, of which all its tables are read.
     """
 
     dataset: Dataset
@@ -244,8 +272,13 @@ class Population:
 
     @property
     def unit(self) -> str:
-        """What a unit is called (`company`); no two populations share it."""
+        """What a unit is called (`company`); no two populations share it. Empty where there are no units."""
         return self.dataset.unit
+
+    @property
+    def has_units(self) -> bool:
+        """Whether it is a kind of unit, rather than what tables of a dataset without units are made of."""
+        return self.dataset.has_units
 
     @property
     def units(self) -> int:
@@ -255,7 +288,7 @@ class Population:
     @property
     def unit_tables(self) -> tuple[TablePlan, ...]:
         """The tables that are made of its units."""
-        return tuple(table for table in self.tables if table.population == self.unit)
+        return tuple(table for table in self.tables if self.has_units and table.population == self.unit)
 
     @property
     def dimension(self) -> TablePlan:
@@ -287,7 +320,8 @@ class Plan:
     """A resolved dataset: its populations and its tables. `raw` is the config as written, with seed and scale as they are
     in force; `digest` is a hash of it and of the version of the generator.
 
-    The first of `populations` is that of the dataset's own sections, the others those of `units`. `tables` are all tables
+    The first of `populations` is that of the dataset's own sections, the others those of `units`. Without a window there is
+    one period, number 0, which has no date. `tables` are all tables
     as they are stored, with the issues that some have on purpose. `notes` are what is to be known of a config in which
     nothing is wrong. `file` is the absolute path of the config, empty where it was none.
     """
@@ -306,6 +340,16 @@ class Plan:
     def population(self) -> Population:
         """The first population."""
         return self.populations[0]
+
+    @property
+    def kinds(self) -> tuple[Population, ...]:
+        """The populations that have units: the kinds of unit."""
+        return tuple(population for population in self.populations if population.has_units)
+
+    @property
+    def has_window(self) -> bool:
+        """Whether its periods have dates."""
+        return self.dataset.window is not None
 
     @property
     def seed(self) -> int:
@@ -331,9 +375,14 @@ class Plan:
         return self.population.span
 
     @property
+    def stop_or_span(self) -> int:
+        """The period after the last; of an open window, that after its first span."""
+        return self.first + self.span if self.stop is None else self.stop
+
+    @property
     def partition(self) -> Grain:
         """The length of a partition: that of a period, or a longer one."""
-        return self.dataset.window.partitioned
+        return self.dataset.partition
 
     @property
     def clean(self) -> Plan:
@@ -359,7 +408,7 @@ class Plan:
 
     def population_of(self, table: TablePlan) -> Population:
         """Return the population that a table or stage is made of: the first for a table of none."""
-        return self.population.population_of(table)
+        return next((other for other in self.populations if other.unit == table.population), self.population)
 
     def tables_of(self, population: Population) -> tuple[TablePlan, ...]:
         """Return the tables that are made of a population: those of none too, of the first."""

@@ -13,9 +13,9 @@ import numpy as np
 from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
-from plotsim_core.config.segments import OngoingArrival, Segment
+from plotsim_core.config.rewrite import canonical
+from plotsim_core.config.segments import BASELINES, Baseline, OngoingArrival, Segment
 from plotsim_core.config.table_kind import CrossingWords
-from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.curves import position
@@ -29,7 +29,6 @@ from plotsim_core.version import VERSION
 
 _CURVE_POINTS = 16
 """Sample points of a curve."""
-_BASELINES = {"low": (0.0, 1 / 3), "mid": (1 / 3, 2 / 3), "high": (2 / 3, 1.0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +61,7 @@ def numbers(metrics: Sequence[tuple[str, Metric]], connections: Connections, pha
                     f"it can have {unreachable.low:.4g} to {unreachable.high:.4g}",
                 )
             )
-    if problems:
+    if problems or not metrics:
         return Numbers(tables, [], problems, [])
     models = [metric for _, metric in metrics]
     solutions = [solve(models, tables, with_phase(connections, phase)) for phase in [(), *phases]]
@@ -95,13 +94,15 @@ def resolve(
     """Return the plan of a dataset that loading has found nothing wrong with, from its populations."""
     first = populations[0]
     issues = tuple(enumerate(first.dataset.quality, 1))
+    later = (population for population in populations[1:] if population not in first.others)
+    tables = (*first.tables, *(table for population in later for table in population.unit_tables))
     return Plan(
         name=name,
         dataset=first.dataset,
         raw=dict(raw),
         digest=digest(raw),
         populations=tuple(populations),
-        tables=tuple(stored_table(first, table, issues) for table in first.tables),
+        tables=tuple(stored_table(first, table, issues) for table in tables),
         warnings=tuple(warnings),
         notes=tuple(notes),
     )
@@ -115,17 +116,17 @@ def population_plan(
     `others` are the populations that it may refer to; of a further kind of unit, `inherited_tables` are the names of the
     tables that it shares with the dataset that it is a part of.
     """
-    window = dataset.window
+    first = dataset.first
     return Population(
         dataset=dataset,
-        grain=window.grain,
-        first=window.first,
-        stop=window.stop,
-        span=window.length,
+        grain=dataset.grain,
+        first=first,
+        stop=dataset.stop,
+        span=dataset.span,
         segments=_segments(dataset),
         metrics=_metrics(dataset, solved.tables),
         mixings=tuple(solved.mixings),
-        phases=tuple((window.first + p.start_period, window.first + p.end_period + 1) for p in dataset.connection_phases),
+        phases=tuple((first + p.start_period, first + p.end_period + 1) for p in dataset.connection_phases),
         endings=_endings(dataset),
         tables=(*_tables(dataset, inherited_tables), *(table for other in others for table in other.unit_tables)),
         others=others,
@@ -153,14 +154,14 @@ def crossing(dataset: Dataset, words: CrossingWords) -> Crossing:
 
 
 def _endings(dataset: Dataset) -> tuple[Ending, ...]:
-    crossings = ((table.name, table.ending()) for table in dataset.tables)
+    crossings = ((table.name, table.ending()) for table in dataset.all_tables)
     return tuple(Ending(name, crossing(dataset, words)) for name, words in crossings if words is not None)
 
 
 def digest(raw: Mapping[str, Any]) -> str:
     """Return a hash of a config and of the generator's version: the same digest means the same data. How it is written
-    and who owns it is left out."""
-    data = {name: value for name, value in raw.items() if name not in ("output", "manifest", "owners")}
+    and who owns it is left out, and old spellings are those of today."""
+    data = {name: value for name, value in canonical(raw).items() if name not in ("output", "manifest", "owners")}
     text = json.dumps({"version": VERSION, **data}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -171,7 +172,7 @@ def _segments(dataset: Dataset) -> tuple[SegmentPlan, ...]:
     for segment in dataset.segments:
         count = max(1, round(segment.count * dataset.scale))
         address = key(0, "segment", segment.name)
-        span = segment.span or dataset.window.length
+        span = segment.span or dataset.span
         rate = segment.arrival.per_period * dataset.scale if isinstance(segment.arrival, OngoingArrival) else 0.0
         plans.append(SegmentPlan(segment, first, count, address, segment.archetype.pieces(span), span, rate))
         first += count
@@ -180,7 +181,7 @@ def _segments(dataset: Dataset) -> tuple[SegmentPlan, ...]:
 
 def _metrics(dataset: Dataset, tables: Sequence[QuantileTable]) -> tuple[MetricPlan, ...]:
     indices = {metric.name: index for index, metric in enumerate(dataset.metrics)}
-    curve_positions = tuple(_positions(segment, dataset.window) for segment in dataset.segments)
+    curve_positions = tuple(_positions(segment, dataset) for segment in dataset.segments)
     plans = []
     for metric, table in zip(dataset.metrics, tables, strict=True):
         latent = latent_metric(metric, table)
@@ -200,13 +201,15 @@ def _metrics(dataset: Dataset, tables: Sequence[QuantileTable]) -> tuple[MetricP
     return tuple(plans)
 
 
-def _positions(segment: Segment, window: Window) -> Floats:
+def _positions(segment: Segment, dataset: Dataset) -> Floats:
     """Return the positions that a segment's units run through, evenly along their curve."""
-    shares, span = (np.arange(_CURVE_POINTS) + 0.5) / _CURVE_POINTS, segment.span or window.length
-    return position(segment.archetype.pieces(span), shares, np.full(_CURVE_POINTS, span / window.grain.per_year))
+    shares, span = (np.arange(_CURVE_POINTS) + 0.5) / _CURVE_POINTS, segment.span or dataset.span
+    return position(segment.archetype.pieces(span), shares, np.full(_CURVE_POINTS, span / dataset.grain.per_year))
 
 
-def _means(metric: Metric, baseline: str | None) -> tuple[float, float]:
+def _means(metric: Metric, baseline: Baseline | None) -> tuple[float, float]:
+    if isinstance(baseline, tuple):
+        return baseline
     low, high = metric.means
-    begin, end = _BASELINES[baseline] if baseline else (0.0, 1.0)
+    begin, end = BASELINES[baseline] if baseline else (0.0, 1.0)
     return low + begin * (high - low), low + end * (high - low)

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+import pyarrow as pa
+
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import (
@@ -36,7 +38,7 @@ class DimensionView(Table):
 def table_plans(dataset: Dataset) -> tuple[TablePlan, ...]:
     """Return the plans of all tables: those of the config in its order, then those that follow from them."""
     plans: dict[str, TablePlan] = {}
-    for table in dataset.tables:
+    for table in dataset.all_tables:
         plans[table.name] = (
             table.plan(plans[table.dimension_name or ""], dataset)
             if isinstance(table, DimensionView)
@@ -75,11 +77,13 @@ def _with_name(name: str, description: str) -> str:
 
 def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePlan:
     """Return the plan of one table; with `complete`, the columns that its kind adds are there too."""
-    columns = table.all_columns(dataset) if complete else (*table.leading_columns(dataset), *table.columns)
-    references = tuple((column.name, *target) for column in columns if (target := column.source.target(dataset)) is not None)
+    columns = table.all_columns(dataset) if complete else (*table.leading_columns(dataset), *table.ordered_columns)
+    stored = [column for column in columns if not column.hidden]
+    references = tuple((column.name, *target) for column in stored if (target := column.source.target(dataset)) is not None)
     return TablePlan(
         spec=table,
-        columns=tuple(column_plan(column, table, dataset) for column in columns),
+        columns=tuple(column_plan(column, table, dataset) for column in stored),
+        hidden=tuple(column_plan(column, table, dataset) for column in columns if column.hidden),
         key=table.key_columns(dataset),
         time=table.time_column(),
         references=references,
@@ -95,11 +99,13 @@ def date_column(name: str, description: str, table: Table, dataset: Dataset) -> 
 
 def column_plan(column: Column, table: Table, dataset: Dataset) -> ColumnPlan:
     """Return the plan of a column of a table: its type and the rest that follows from its source."""
+    type_ = column_type(column, dataset)
     return ColumnPlan(
         spec=column,
-        type=column_type(column, dataset),
+        type=type_,
         nullable=may_be_null(column, dataset),
         description=column.description or column.source.describe(column, table, dataset),
         decimals=column_decimals(column, dataset),
         decimal_places=column_decimal_places(column, dataset),
+        values=tuple(column.source.listed_texts(dataset)) if pa.types.is_dictionary(type_) else (),
     )

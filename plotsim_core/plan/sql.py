@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import duckdb
 import pyarrow as pa
 
 _TYPES = {
@@ -17,6 +16,7 @@ _TYPES = {
     pa.float32(): "FLOAT",
     pa.float64(): "DOUBLE",
     pa.date32(): "DATE",
+    pa.time64("us"): "TIME",
     pa.timestamp("us"): "TIMESTAMP",
 }
 
@@ -35,6 +35,8 @@ def text(value: str) -> str:
 def sql_type(type_: pa.DataType) -> str:
     """Return the DuckDB type of an Arrow type, spelt as DuckDB describes a column of it. Raises KeyError where there is
     none."""
+    import duckdb  # slow to import, and few need it
+
     if pa.types.is_dictionary(type_):
         return sql_type(type_.value_type)
     if pa.types.is_nested(type_):

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from plotsim_core.columns.foreign_key import child_counts, referenced_table
+from plotsim_core.columns.foreign_key import child_counts
+from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.reference_options import referenced_table
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.column_source import SOURCES, History
@@ -121,6 +123,10 @@ class Bridge(TableKind):
         if self.left != self.right and not self.directed:
             message = f"{self.left} and {self.right} are two tables, so no link has a reverse"
             yield Problem("directed", f"has no effect: {message}")
+        for side, declared in (("left", left), ("right", right)):
+            if declared is not None and declared.table is not None and key_column(declared.table) is None:
+                hint = "give them a column of type id"
+                yield Problem(side, f"the rows of {declared.name} have no key of their own", hint)
         if right is not None and right.table is not None:
             yield from self._check_right(right.table, scope, self.right in scope.foreign)
         for index, spec in enumerate(self.columns):
@@ -178,7 +184,7 @@ class Bridge(TableKind):
     def _left(self, table: TablePlan, block: Block) -> _Left:
         population = block.population
         left = population.table(self.left)
-        rows = _left_rows(left, block, child_counts(population, left.spec, block.units.address))
+        rows = _left_rows(left, block, child_counts(population, left.spec, block.units))
         keys = fold(rows.address, np.full(1, key(population.seed, "bridge", table.stream)))
         return _Left(rows, keys, _rows_before(population, left, block.units.start))
 
@@ -203,7 +209,7 @@ class Bridge(TableKind):
                 share = sample.by_period(lambda periods: expected_shares(population, metric, units, periods))
             unit_periods = np.maximum(np.cumsum(has_arrived, axis=0), 1)
             mean_share = np.cumsum(np.where(has_arrived, share, 0.0), axis=0) / unit_periods
-            rows = child_counts(population, population.table(self.left).spec, units.address)
+            rows = child_counts(population, population.table(self.left).spec, units)
             links: Floats = has_arrived * rows * (low + np.rint((high - low) * np.clip(mean_share, 0, 1)))
             return links
 
@@ -214,7 +220,7 @@ class Bridge(TableKind):
 def _arriving_targets(population: Population, name: str, stop: int) -> Targets:
     """Return the rows of a dimension of units or of their children, all that can be linked to before the period `stop`."""
     table, block = population.table(name), all_units(population, stop)
-    counts = child_counts(population, table.spec, block.units.address)
+    counts = child_counts(population, table.spec, block.units)
     rows = _left_rows(table, block, counts)
     last_period = last_periods(population, stop)[rows.unit]
     return Targets(rows, race_field(population, counts, np.ones(len(rows)), rows.address, rows.period, last_period))
@@ -243,7 +249,7 @@ def _rows_before(population: Population, table: TablePlan, start: int) -> int:
     """Return how many rows of a dimension are those of units before `start`."""
     if table.spec.is_unit_dimension or not start:
         return start
-    return int(child_counts(population, table.spec, select(population, 0, start).address).sum())
+    return int(child_counts(population, table.spec, select(population, 0, start)).sum())
 
 
 @lru_cache(maxsize=2)

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.arrow import ArrowArray
+from plotsim_core.columns.row_relations import rows_in_slice
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.quality import DELIVERED
-from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.tables.batch import batch_of
@@ -28,29 +28,30 @@ def find_table(plan: Plan, name: str) -> TablePlan:
     return stage_table(plan, name) if stage_of(plan, name) else plan.table(name)
 
 
-def build(plan: Plan, table: TablePlan, slice_: Slice, row_range: tuple[int, int] | None = None) -> Iterator[pa.RecordBatch]:
+def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a table in a slice, block by block, in the order of periods and units. The units of the slice are of
     the table's own population.
 
-    A state (a dimension of units, of their children, of listed values) is given as of the end of the slice. Of a table that
-    is cut by rows, `row_range` (first, stop) are the rows that are made; None: all.
+    A state (a dimension of units, of their children, of listed values) is given as of the end of the slice.
     """
     kind = table_kind(table)
     if kind.is_derived:
         yield from kind.batches(plan, table, _table_slice(table, slice_))
         return
-    population, clean = plan.population_of(table), table.clean
+    population = plan.population_of(table)
     if any(issue.delivers for _, issue in table.issues):
         yield from _delivered(population, table, slice_)
         return
     for part in kind.cut(population, _table_slice(table, slice_)):
-        rows = kind.rows_in(clean, block(population, part))
-        if row_range is not None:
-            rows = rows.take(np.arange(*row_range))
-        batch = _clean_batch(clean, rows)
-        if table.issues:
-            batch = stored_rows(table, break_rows(table, with_ranks(clean, rows), _by_name(batch)))
-        yield batch
+        yield _block_batch(population, table, part)
+
+
+def _block_batch(population: Population, table: TablePlan, part: Slice) -> pa.RecordBatch:
+    """Return the rows of a table in a block. What they were made of is let go before anybody reads them."""
+    clean = table.clean
+    rows = rows_in_slice(population, clean, part)
+    batch = _clean_batch(clean, rows)
+    return stored_rows(table, break_rows(table, with_ranks(clean, rows), _by_name(batch))) if table.issues else batch
 
 
 def _clean_batch(clean: TablePlan, rows: Rows) -> pa.RecordBatch:

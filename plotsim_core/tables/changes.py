@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plotsim_core.arrow import ArrowArray, joined, taken
+from plotsim_core.arrow import ArrowArray, joined, plain_type, taken
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.columns.timestamp import TYPE as MOMENT
@@ -24,6 +25,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import CadenceName, Section
+from plotsim_core.config.table_shape import Shape, Spelling
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
@@ -50,6 +52,8 @@ _CHANGE_COLUMNS = frozenset({SEQUENCE, CHANGED_AT, DATE, OP, BEFORE, AFTER})
 _OPS = ("I", "U", "D")
 _INSERTED, _UPDATED, _DELETED = range(3)
 _NO_CHANGE = -1
+_KEY_DIGITS = 16
+"""Digits of the largest key that is a whole number."""
 _SAMPLED_CELLS = 1 << 15
 """Cells of each segment in which changes are counted for an estimate."""
 
@@ -71,6 +75,10 @@ class Changes(DerivedKind, DimensionView):
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
         return "changes_of" in raw
 
+    @classmethod
+    def of_shape(cls, shape: Shape) -> Spelling | None:
+        return Spelling(shape.raw, {}) if "changes_of" in shape.raw else None
+
     @property
     def dimension_name(self) -> str:
         return self.changes_of
@@ -91,7 +99,7 @@ class Changes(DerivedKind, DimensionView):
 
     def plan(self, dimension: TablePlan, dataset: Dataset) -> TablePlan:
         date, reference = date_column(DATE, "Period at whose beginning the row changed.", self, dataset)
-        key, image = key_of(dimension), pa.struct([pa.field(c.name, c.type) for c in columns_of(dimension)])
+        key, image = key_of(dimension), pa.struct([pa.field(c.name, plain_type(c.type)) for c in columns_of(dimension)])
         columns = (
             _column(SEQUENCE, pa.string(), "Order of all changes, as texts sort; no two are the same."),
             _column(CHANGED_AT, MOMENT, "Moment at which the row changed."),
@@ -177,8 +185,7 @@ def _operations(population: Population, dimension: TablePlan, part: Slice) -> tu
 
 def _codes(values: ArrowArray) -> Integers:
     """Return a number for each value, equal for equal ones; null is one too."""
-    plain: ArrowArray = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
-    coded = plain.dictionary_encode(null_encoding="encode")
+    coded = values.cast(plain_type(values.type)).dictionary_encode(null_encoding="encode")
     return np.asarray(coded.indices, dtype=np.int64)
 
 
@@ -194,7 +201,7 @@ def _batch(
     key = fill(key_of(dimension), dimension, member_rows.take(member))
     dates = pa.array(population.grain.keys(period))
     columns: dict[str, ArrowArray] = {
-        SEQUENCE: joined(dates.cast(pa.string()), key, between="-"),
+        SEQUENCE: joined(dates.cast(pa.string()), _sortable(key), between="-"),
         CHANGED_AT: pa.array(population.grain.starts(period).astype("datetime64[us]"), MOMENT),
         DATE: dates,
         OP: pa.array(_OPS).take(ops),
@@ -203,6 +210,13 @@ def _batch(
     }
     arrays = [columns.get(column.name, key) for column in table.columns]
     return batch_of(table, arrays)
+
+
+def _sortable(key: ArrowArray) -> ArrowArray:
+    """Return keys as texts that sort as the keys do: whole numbers get zeros in front."""
+    if not pa.types.is_integer(key.type):
+        return key
+    return pc.utf8_lpad(key.cast(pa.string()), _KEY_DIGITS, "0")
 
 
 def _image(
@@ -214,6 +228,7 @@ def _image(
     )
     columns = columns_of(dimension)
     images = pa.StructArray.from_arrays(
-        [fill(column, dimension, states) for column in columns], fields=[pa.field(c.name, c.type) for c in columns]
+        [fill(column, dimension, states).cast(plain_type(column.type)) for column in columns],
+        fields=[pa.field(c.name, plain_type(c.type)) for c in columns],
     )
     return taken(images, np.cumsum(is_present) - 1, ~is_present)

@@ -9,10 +9,12 @@ import numpy as np
 
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows
+from plotsim_core.config.absent_words import Absence, one_for_each
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.table_kind import Knowledge, Section
+from plotsim_core.config.table_shape import Shape, Spelling, spelled
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
@@ -28,12 +30,17 @@ class DateDimension(TableKind):
     """One row per period of the window."""
 
     kind: ClassVar[str] = "date"
+    older: ClassVar[frozenset[str]] = frozenset({"per"})
     section: ClassVar[Section] = "dimensions"
+    is_dimension: ClassVar[bool] = True
     config_key: ClassVar[str] = "window"
     knows: ClassVar[frozenset[Knowledge]] = frozenset({"period", "calendar", "key"})
     is_date_dimension: ClassVar[bool] = True
     is_sampled: ClassVar[bool] = False
     has_unit_rows: ClassVar[bool] = False
+    absent: ClassVar[Mapping[str, Absence]] = one_for_each(
+        "period", "keep some of the rows that refer to it, by their `where`"
+    )
 
     per: Literal["period"]
     """That its rows are periods."""
@@ -42,22 +49,28 @@ class DateDimension(TableKind):
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
         return raw.get("per") == "period"
 
+    @classmethod
+    def of_shape(cls, shape: Shape) -> Spelling | None:
+        return spelled(shape, per="period") if shape.is_dates else None
+
     def time_column(self) -> str:
         return key_name(self)
 
     def describe(self, dataset: Dataset) -> str:
-        return f"Dates of the window, one row per {dataset.window.grain.name}."
+        return f"Dates of the window, one row per {dataset.grain.name}."
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from needs_key(self)
         if self.name != DATE_DIMENSION:
-            yield Problem("name", f"the date dimension is called {DATE_DIMENSION}, found {self.name}")
+            hint = "what all units together did in a period is a table without a key"
+            yield Problem("name", f"the date dimension is called {DATE_DIMENSION}, found {self.name}", hint)
+            return
         dates = [name for name, declared in scope.tables.items() if declared.kind and declared.kind.is_date_dimension]
         if dates and self.name != dates[0]:
             yield Problem("per", f"there is a date dimension already, {dates[0]}")
 
     def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
-        yield Slice(slice_.first, slice_.stop, 0, 1)
+        yield Slice(slice_.first, slice_.stop, 0, 0)
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
         return Rows(block=block, address=words(block.periods), period=block.periods)

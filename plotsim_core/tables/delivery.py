@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.columns.row_relations import rows_in_slice
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.quality import longest_delay
-from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import Population, TablePlan
@@ -147,10 +148,16 @@ def deliveries_in(
     if begin >= end:
         return
     for part in kind.cut(population, replace(slice_, first=begin, stop=end)):
-        rows = with_ranks(clean, kind.rows_in(clean, block(population, part)))
-        batch = deliveries(table, rows)
-        batch = batch.take((batch.period >= slice_.first) & (batch.period < slice_.stop))
-        yield rows.take(batch.row), batch
+        rows = rows_in_slice(population, clean, part)
+        yield rows.cached(("delivered", slice_.first, slice_.stop), partial(_delivered, table, rows, slice_))
+
+
+def _delivered(table: TablePlan, rows: Rows, slice_: Slice) -> tuple[Rows, Deliveries]:
+    """Return the deliveries of rows in the periods of a slice, and their rows."""
+    rows = with_ranks(table.clean, rows)
+    batch = deliveries(table, rows)
+    batch = batch.take((batch.period >= slice_.first) & (batch.period < slice_.stop))
+    return rows.take(batch.row), batch
 
 
 def delivery_slices(kind: TableKind, population: Population, table: TablePlan, slice_: Slice) -> Iterator[Slice]:

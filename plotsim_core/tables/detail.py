@@ -13,89 +13,126 @@ from pydantic import BeforeValidator
 
 from plotsim_core.columns.earlier_rows import ancestors, is_row
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.columns.row_relations import rows_of, rows_of_parents
-from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.row_relations import row_counts_of, rows_of
+from plotsim_core.columns.sequence import place_column
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, number_or_pair
 from plotsim_core.config.read_tables import column
+from plotsim_core.config.row_counts import Between, between
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge
-from plotsim_core.config.tables import Column, row_noun
-from plotsim_core.config.words import capitalised, plural, range_text
-from plotsim_core.engine.block import Block
-from plotsim_core.engine.slice import Slice
+from plotsim_core.config.table_shape import CELL
+from plotsim_core.config.tables import Column
+from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Population, TablePlan
+from plotsim_core.tables.cell_rows import cut_crowded
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import AnyFact
 from plotsim_core.tables.kind import add_kind, table_kind
-from plotsim_core.tables.proportional import cut_crowded
+from plotsim_core.tables.rows_of_rows import RowsOfRows, RowsPerRow
 from plotsim_core.tables.timestamps import check_event
 
 _MOST = 10_000
+_SAMPLED = 256
+"""Units that tell how many rows belong to a row of the parent table, where a column says it."""
+
+
+class RowChildren(RowsPerRow, AnyFact):
+    """Rows that belong to rows of a table whose rows happen."""
+
+    knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics", "event", "key", "number"})
+    has_keyed_rows: ClassVar[bool] = True
+    has_rows_each_period: ClassVar[bool] = True
+
+    def check(self, scope: Scope) -> Iterable[Problem]:
+        yield from super().check(scope)
+        name = self.parent_name
+        parents = [other for other in scope.tables if is_row(other, scope) and other != self.name]
+        parent = scope.tables[name].table if name in scope.tables else None
+        if name not in scope.tables:
+            yield Problem("per", f"no fact or event is named '{name}'", did_you_mean(name, parents))
+        elif not is_row(name, scope):
+            yield Problem("per", f"{name} is a dimension; rows belong to those of a fact or event")
+        elif name == self.name or self.name in ancestors(self, scope):
+            yield Problem("per", f"rows of {self.name} would belong to rows of {self.name}")
+        elif parent is not None and "crowd" in parent.knows:
+            yield Problem("per", f"rows of {name} are of no {scope.unit}")
+
+    def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
+        return cut_crowded(population, slice_)
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        parent = sample.population.table(self.parent_name)
+        return table_kind(parent).expect(parent, sample) * self._mean_rows(sample.population)
+
+    def _mean_rows(self, population: Population) -> float:
+        """Return how many rows belong to a row of the parent table: where a column says it, in the first period that has
+        any, of some units."""
+        if self.row_count.driver is None:
+            return self.row_count.mean
+        parent, table = population.table(self.parent_name), population.table(self.name)
+        for period in range(population.first, population.first + population.span):
+            units = min(_SAMPLED, full_slice(population, period, period + 1).unit_stop)
+            rows = rows_of(population, parent.name, Slice(period, period + 1, 0, units))
+            if len(rows):
+                return float(row_counts_of(table, rows).mean())
+        return self.row_count.mean
 
 
 @add_kind
-class DetailFact(AnyFact):
-    """`children_per_row` rows, a number or [low, high], for each row of `parent_table`."""
+class ChildRows(RowsOfRows, RowChildren):
+    """Rows per row of a table whose rows happen: the lines of an order. Their moment is that of the row they belong to.
 
-    kind: ClassVar[str] = "detail"
-    knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics", "event", "key"})
-    has_keyed_rows: ClassVar[bool] = True
-    has_rows_each_period: ClassVar[bool] = True
+    A row is told by its column of type id, or by the key of the row that it belongs to and its `sequence` in that.
+    """
+
+    form: ClassVar[str] = "children of rows"
+    root: ClassVar[tuple[str, ...]] = CELL
+
+
+@add_kind
+class DetailFact(RowChildren):
+    """`children_per_row` rows, a number or [low, high], for each row of `parent_table`. It is a short way to say `per` and
+    `rows`."""
+
+    form: ClassVar[str] = "detail"
+    written: ClassVar[Mapping[str, str]] = {"per": "parent_table", "rows": "children_per_row"}
 
     parent_table: Name
     """The fact or event whose rows these belong to."""
     children_per_row: Annotated[int | tuple[int, int], BeforeValidator(number_or_pair(_MOST))] = (1, 3)
     """How many rows belong to each, a number or [low, high]."""
 
-    @property
-    def per_row(self) -> tuple[int, int]:
-        """The least and the most rows per row of the parent table."""
-        return self.children_per_row if isinstance(self.children_per_row, tuple) else (self.children_per_row,) * 2
-
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
         return "parent_table" in raw
+
+    @property
+    def row_count(self) -> Between:
+        return between(self.children_per_row)
 
     @property
     def parent_name(self) -> str:
         return self.parent_table
 
     def leading_columns(self, dataset: Dataset) -> tuple[Column, ...]:
-        """Return the column that names the row each belongs to, if that has a key and no column does yet."""
-        key = key_column(next(other for other in dataset.tables if other.name == self.parent_table))
-        if key is None or self.references_to(self.parent_table):
+        """Return the columns of the key of the row each belongs to, if that has a key and no column does yet."""
+        parent = next(other for other in dataset.all_tables if other.name == self.parent_table)
+        key, place = key_column(parent), place_column(parent)
+        if key is not None:
+            return () if self.references_to(parent.name) else (column(key.name, f"ref.{parent.name}"),)
+        if place is None:
             return ()
-        return (column(key.name, f"ref.{self.parent_table}"),)
-
-    def describe(self, dataset: Dataset) -> str:
-        noun = capitalised(plural(row_noun(self)))
-        return f"{noun}, {range_text(self.per_row)} for each row of {self.parent_table}."
+        columns = {other.name: other for other in (*parent.leading_columns(dataset), *parent.columns)}
+        above = [columns[name] for name in parent.key_columns(dataset) if name != place.name]
+        return (
+            *(column(other.name, other.type) for other in above),
+            column(place.name, f"lookup.{parent.name}.{place.name}"),
+        )
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from check_event(self, scope)
         yield from super().check(scope)
-        name = self.parent_table
-        parents = [other for other in scope.tables if is_row(other, scope) and other != self.name]
-        parent = scope.tables[name].table if name in scope.tables else None
-        if name not in scope.tables:
-            yield Problem("parent_table", f"no fact or event is named '{name}'", did_you_mean(name, parents))
-        elif not is_row(name, scope):
-            yield Problem("parent_table", f"{name} is a dimension; rows belong to those of a fact or event")
-        elif name == self.name or self.name in ancestors(self, scope):
-            yield Problem("parent_table", f"rows of {self.name} would belong to rows of {self.name}")
-        elif parent is not None and "crowd" in parent.knows:
-            yield Problem("parent_table", f"rows of {name} are of no {scope.unit}")
-
-    def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
-        return cut_crowded(population, slice_)
-
-    def rows_in(self, table: TablePlan, block: Block) -> Rows:
-        return rows_of_parents(table, rows_of(block.population, self.parent_table, block.slice))
-
-    def expect(self, table: TablePlan, sample: Sample) -> Floats:
-        parent = sample.population.table(self.parent_table)
-        return table_kind(parent).expect(parent, sample) * (sum(self.per_row) / 2)

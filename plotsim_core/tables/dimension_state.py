@@ -114,7 +114,7 @@ def expected_members(dimension: TablePlan, sample: Sample) -> Floats:
         return table_kind(dimension).expect(dimension, sample)
 
     def member_counts(units: Units) -> Floats:
-        rows_per_unit = child_counts(sample.population, dimension.spec, units.address)
+        rows_per_unit = child_counts(sample.population, dimension.spec, units)
         counts: Floats = np.multiply(sample.is_present(units), rows_per_unit, dtype=np.float64)
         return counts
 
@@ -141,13 +141,15 @@ def check_dimension(
     declared = scope.tables.get(name)
     if problems or declared is None or declared.kind is None or declared.table is None:
         return
-    if not declared.path.startswith("dimensions"):
+    if not declared.is_dimension:
         return
     if not is_shown(declared.kind):
         candidates = [table.name for table in scope.tables.values() if is_shown(table.kind)]
         message = f"{name} is no dimension that changes with time: rows never leave it and stay what they are"
         yield Problem(field, message, f"name one of {', '.join(candidates)}" if candidates else "")
     key = key_column(declared.table)
+    if key is None:
+        yield Problem(field, f"the rows of {name} have no key of their own", "give them a column of type id")
     for column_name in reserved(declared.columns, key.name if key is not None else ""):
         yield Problem(
             field, f"{name} has a column '{column_name}', which this table gets by itself", "give that one another name"

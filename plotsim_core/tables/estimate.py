@@ -15,7 +15,7 @@ from plotsim_core.config.quality import Issue
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import slice_units
-from plotsim_core.engine.slice import Slice, blocks
+from plotsim_core.engine.slice import Slice, blocks, full_slice
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.estimate_sample import Sample
@@ -34,7 +34,7 @@ def expected_rows(table: TablePlan, sample: Sample) -> Floats:
     kind = table_kind(table)
     estimate = kind.expect(table, sample)
     if not kind.is_sampled:
-        return estimate
+        return estimate if table.spec.filter is None else estimate * _kept_share(table, sample)
     subsample = _subsample(sample, float(np.mean(estimate)) * _length(sample))
     counts, estimates = _row_counts(table, subsample), _interpolated(kind.expect(table, subsample), subsample)
     if estimates.sum() <= 0.0:
@@ -51,6 +51,19 @@ def expected_rows(table: TablePlan, sample: Sample) -> Floats:
     )
     corrected: Floats = rows * correction
     return corrected
+
+
+def _kept_share(table: TablePlan, sample: Sample) -> float:
+    """Return the share of rows that a table keeps, in the first block of the sample's last period."""
+    kind, population = table_kind(table), sample.population
+    last = int(sample.periods[-1])
+    piece = next(iter(kind.cut(population, full_slice(population, last, last + 1))), None)
+    if piece is None:
+        return 1.0
+    last_block = block(population, piece)
+    whole_table = replace(table.clean, spec=table.spec.model_copy(update={"where": None}))
+    candidates = table_kind(whole_table).rows_in(whole_table, last_block)
+    return len(kind.rows_in(table.clean, last_block)) / max(1, len(candidates))
 
 
 def remaining_share(sample: Sample) -> Floats:
@@ -108,11 +121,12 @@ def _slices(sample: Sample) -> list[tuple[float, Slice]]:
 
 
 def _row_counts(table: TablePlan, sample: Sample) -> Floats:
-    """Return how many rows the units of a sample stand for in each of all periods."""
+    """Return how many rows the units of a sample stand for in each of all periods, of a state as of their ends."""
     kind, population = table_kind(table), sample.population
     counts = np.zeros(_length(sample))
     for weight, slice_ in _slices(sample):
         for piece in kind.cut(population, slice_):
             rows = kind.rows_in(table.clean, block(population, piece))
-            counts += weight * np.bincount(rows.period - sample.periods[0], minlength=len(counts))
-    return counts
+            since = np.maximum(rows.period - sample.periods[0], 0)  # those of a state were there before
+            counts += weight * np.bincount(since, minlength=len(counts))
+    return np.cumsum(counts) if table.spec.is_state else counts

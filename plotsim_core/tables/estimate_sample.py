@@ -56,7 +56,7 @@ def sample(population: Population, slice_: Slice, broken: tuple[TablePlan, ...] 
     count = min(slice_.shape[0], _PERIODS)
     periods = np.linspace(slice_.first, slice_.stop - 1, count).round().astype(np.int64)
     layers = strata(population, population.first, slice_.stop)
-    limit = max(1, _CELLS * len(population.segments) // len(layers) // count)
+    limit = max(1, _CELLS * len(population.segments) // max(1, len(layers)) // count)
     parts = []
     for part in layers:
         unit_count = min(part.count, limit)

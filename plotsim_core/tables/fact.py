@@ -12,12 +12,14 @@ from plotsim_core.columns.metric import metric_columns
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.stage import stage_column
 from plotsim_core.columns.version import ROW_ID
+from plotsim_core.config.absent_words import MOMENT_OF_UNITS, Absence
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.table_kind import Knowledge, Section
+from plotsim_core.config.table_shape import CELL, Shape, Spelling, spelled
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.engine.block import Block
@@ -32,6 +34,7 @@ class AnyFact(TableKind):
     row was written and why."""
 
     section: ClassVar[Section] = "facts"
+    may_get_stage: ClassVar[bool] = True
 
     metrics: tuple[Name, ...] = ()
     """Metrics that get a column by themselves where they have none."""
@@ -54,10 +57,11 @@ class AnyFact(TableKind):
 
     def measured_metrics(self) -> str:
         """Return what its rows hold, in words: the metrics that it has columns of."""
-        shown_metrics = (column.source.shown_metric for column in self.columns)
+        shown_columns = [column for column in self.columns if not column.hidden]
+        shown_metrics = (column.source.shown_metric for column in shown_columns)
         names = list(dict.fromkeys([*(name for name in shown_metrics if name is not None), *self.metrics]))
         nouns = [phrase(name) for name in names]
-        nouns = nouns or [phrase(column.name) for column in self.columns if column.source.target_name is None]
+        nouns = nouns or [phrase(column.name) for column in shown_columns if column.source.target_name is None]
         return capitalised(enumeration(nouns)) or "Presence"
 
 
@@ -68,18 +72,27 @@ class Fact(AnyFact):
     kind: ClassVar[str] = "fact"
     knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics", "key"})
     is_per_cell: ClassVar[bool] = True
+    shape_words: ClassVar[tuple[str, ...]] = ("per", "rows")
+    absent: ClassVar[Mapping[str, Absence]] = {
+        "when": MOMENT_OF_UNITS,
+        "where": Absence("has no place here: there is a row for each period", "write rows: 1, of which some are kept"),
+    }
     has_rows_each_period: ClassVar[bool] = True
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
         return cls.is_otherwise_unknown(raw, unit)
 
+    @classmethod
+    def of_shape(cls, shape: Shape) -> Spelling | None:
+        return spelled(shape) if shape.per == CELL and shape.has_one_row_each else None
+
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
         return reference_to(dataset.unit_dimension, self), reference_to(dataset.date_dimension, self)
 
     def describe(self, dataset: Dataset) -> str:
         subject = f"{self.measured_metrics()} of each {phrase(dataset.unit)}"
-        return f"{subject}, one row per {phrase(dataset.unit)} and {dataset.window.grain.name}."
+        return f"{subject}, one row per {phrase(dataset.unit)} and {dataset.grain.name}."
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from needs_references(self, scope)
@@ -116,7 +129,7 @@ def reference_to(dimension: Table, table: Table) -> str:
 
 def version_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     """Return the column that ties rows to the version of the unit that was valid at the time, if there are versions."""
-    has_versions = any(dimension.history is not None for dimension in dataset.dimensions)
+    has_versions = any(dimension.history is not None for dimension in dataset.all_dimensions)
     if not has_versions or any(existing.source.version_part == "row_id" for existing in table.columns):
         return ()
     return (column(ROW_ID, "version.row_id"),)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.primary_key import key_column, key_text, prefix
+from plotsim_core.columns.primary_key import unit_keys
 from plotsim_core.columns.rows import gathered
 from plotsim_core.config.column_source import POSITION, STORED_VALUES, DerivedColumn, Origin
 from plotsim_core.config.dataset import Dataset
@@ -59,13 +59,9 @@ class EntityFeatures(DerivedKind):
         if dataset.entity_features is None:
             return
         units = next(table for table in declared if table.spec.is_unit_dimension)
-        key = key_column(units.spec)
-        assert key is not None
-        columns = [
-            _column(
-                key.name, _Feature(feature=_UNIT), pa.string(), False, f"Key of the {phrase(dataset.unit)} in {units.name}."
-            )
-        ]
+        key = next(column for column in units.columns if column.spec.source.is_key)
+        description = f"Key of the {phrase(dataset.unit)} in {units.name}."
+        columns = [_column(key.name, _Feature(feature=_UNIT), key.type, False, description)]
         for name in summed_metrics(dataset, declared):
             for word, description in _SUMS.items():
                 type_ = pa.int64() if word == "peak_period" else pa.float64()
@@ -108,7 +104,7 @@ class EntityFeatures(DerivedKind):
             unit_block = block(population, part)
             unit_indices = np.flatnonzero(unit_block.units.arrival < stop)
             is_alive = alive(unit_block)
-            columns: dict[tuple[str, str | None], ArrowArray] = {(_UNIT, None): _keys(population, unit_block, unit_indices)}
+            columns: dict[tuple[str, str | None], ArrowArray] = {(_UNIT, None): unit_keys(unit_block).take(unit_indices)}
             for name in names:
                 sums = _sums(unit_block.noised(population.metric_index(name)), is_alive, part.first - population.first)
                 columns |= {(word, name): _rounded(values[unit_indices]) for word, values in sums.items()}
@@ -156,10 +152,6 @@ class _Feature(DerivedColumn):
 def _column(name: str, source: _Feature, type_: pa.DataType, nullable: bool, description: str) -> ColumnPlan:
     path = ".".join(part for part in ("feature", *source.key) if part is not None)
     return made_column(name, type_, description, word=path, nullable=nullable, source=source)
-
-
-def _keys(population: Population, unit_block: Block, unit_indices: NDArray[np.int64]) -> ArrowArray:
-    return key_text(prefix(population.dimension.spec), pa.array(unit_block.codes[unit_indices]))
 
 
 def _sums(values: Floats, is_alive: NDArray[np.bool_], begin: int) -> dict[str, Floats]:

@@ -15,23 +15,22 @@ def cutoff(dataset: Dataset) -> int | None:
     """Return the first period that is held out; None without a holdout."""
     if dataset.holdout is None:
         return None
-    stop = dataset.window.stop
-    assert stop is not None
-    return stop - dataset.holdout.periods
+    assert dataset.stop is not None
+    return dataset.stop - dataset.holdout.periods
 
 
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
-    cutoff_period, window = cutoff(dataset), dataset.window
+    cutoff_period = cutoff(dataset)
     if cutoff_period is None or dataset.holdout is None:
         return
-    assert window.stop is not None
+    assert dataset.stop is not None
     target = dataset.holdout.target
     for table in declared:
         if not table.spec.is_per_cell:
             continue
         for suffix, periods, description in (
-            (TRAIN, (window.first, cutoff_period), f"Rows of {table.name} to learn {target} from."),
-            (HOLDOUT, (cutoff_period, window.stop), f"Rows of {table.name} that are held out to predict {target} in."),
+            (TRAIN, (dataset.first, cutoff_period), f"Rows of {table.name} to learn {target} from."),
+            (HOLDOUT, (cutoff_period, dataset.stop), f"Rows of {table.name} that are held out to predict {target} in."),
         ):
             name = f"{table.name}{suffix}"
             spec = table.spec.model_copy(update={"name": name})

@@ -21,7 +21,7 @@ from plotsim_core.columns.primary_key import date_keys
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, drift_column, orphan_mark
-from plotsim_core.config.tables import is_number
+from plotsim_core.config.tables import extreme_keys, is_number
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.random import choose, key, uniforms
 from plotsim_core.plan.plan import TablePlan
@@ -177,10 +177,9 @@ def _orphan_mark(hit: Hit) -> str | int:
     """Return what makes orphans of the keys that an issue's column refers to."""
     population = hit.rows.block.population
     column = next(column.spec for column in population.table(hit.issue.table).columns if column.name == hit.column)
-    name, key_ = column.source.target(population.dataset) or ("", "")
-    key_source = next(other.spec.source for other in population.table(name).columns if other.name == key_)
-    keys = key_source.row_values()
-    mark = orphan_mark(None if keys is None else tuple(keys))
+    name, key_name = column.source.target(population.dataset) or ("", "")
+    owner = population.table(name)
+    mark = orphan_mark(extreme_keys(key_name, owner.spec, population.population_of(owner).dataset))
     assert mark is not None  # or the config would have been refused
     return mark
 
@@ -238,9 +237,12 @@ def estimate(values: ArrowArray, decimals: int | None, stream: np.uint64, addres
 
 def misspell(values: ArrowArray, stream: np.uint64, address: NDArray[np.uint64]) -> ArrowArray:
     """Return values as texts of another type: numbers that no program reads as such, texts that are numbers, days written
-    the other way round, yes and no as letters."""
-    if pa.types.is_string(values.type):
+    the other way round, times with points, yes and no as letters."""
+    if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
         return pc.cast(pa.array(choose(stream, address, _CODES)), pa.string())
+    if pa.types.is_time(values.type):
+        clock_texts: ArrowArray = pc.utf8_slice_codeunits(pc.cast(values, pa.string()), 0, 5)
+        return pc.replace_substring(clock_texts, ":", ".")
     if pa.types.is_temporal(values.type):
         moments: ArrowArray = pc.cast(values, pa.timestamp("us"))
         return pc.strftime(moments, format="%d.%m.%Y")

@@ -7,17 +7,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from plotsim_core.columns.earlier_rows import earlier_targets
-from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.primary_key import key_column, parent_table
 from plotsim_core.columns.row_kind import RowKind, Targets
 from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.sequence import place_column
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import DATE_DIMENSION
-from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
+from plotsim_core.config.table_kind import TABLE_FORMS, declared_forms, form_name
 from plotsim_core.config.tables import Table
+from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice, blocks, by_unit
 from plotsim_core.errors import Problem, UsageError
 from plotsim_core.numerics.arrays import Floats, Integers
@@ -40,16 +44,23 @@ class TableKind(RowKind):
     """Whether only making rows tells how many there are: then some are counted for estimates."""
     is_derived: ClassVar[bool] = False
     """Whether its rows are made of those of other tables, all of a slice by `batches`."""
+    is_constant: ClassVar[bool] = False
+    """Whether it is a state whose rows are the same at all times: they know no unit and no period."""
 
     @classmethod
     def is_otherwise_unknown(cls, raw: Mapping[str, Any], unit: str) -> bool:
-        """Return whether no other kind of the section recognises a table as written: what the one kind of a section
-        recognises that has no word of its own."""
-        siblings = declared_kinds(cls.section).values()
+        """Return whether no other class of the section recognises a table as written: what the one of a section recognises
+        that has no word of its own."""
+        siblings = declared_forms(cls.section).values()
         return not any(kind.recognise(raw, unit) for kind in siblings if kind is not cls)
 
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
-        return (key_name(self),)
+        """Return its own key, or that of the row that its rows belong to and their place in it."""
+        parent, place = parent_table(self, dataset), place_column(self)
+        if key_column(self) is not None or parent is None or place is None:
+            return (key_name(self),)
+        references = (*self.leading_columns(dataset), *self.references_to(parent.name))
+        return *(column.name for column in references), place.name
 
     def time_column(self) -> str | None:
         return None if self.is_state else date_reference(self)
@@ -71,6 +82,29 @@ class TableKind(RowKind):
             return blocks(population, slice_)
         return by_unit(Slice(slice_.stop - 1, slice_.stop, slice_.unit_first, slice_.unit_stop))
 
+    def row_total(self, population: Population) -> int:
+        """Return how many rows there are to cut by, of a table that is cut by rows: its own, or those of the plain table
+        that its rows belong to in the end."""
+        raise UsageError(f"rows of {self.name} have no numbers to be cut by")
+
+    def changed_rows(self, table: TablePlan, block: Block) -> Rows | None:
+        """Return those rows of a state at the end of a block that are not the same before it, by what happens to their
+        units; None where nothing but the whole state tells."""
+        return None
+
+    def ranks(self, table: TablePlan, rows: Rows) -> Integers:
+        """Return the number of each row among those of its period, of a table that is of no unit. `rows` are all it has in
+        their block."""
+        return numbers_in_period(rows)
+
+    def numbered_rows(self, table: TablePlan, block: Block, numbers: Integers) -> Rows:
+        """Return the rows of a plain table of this kind that have some numbers."""
+        raise UsageError(f"rows of {table.name} have no numbers")
+
+    def rows_of_units(self, table: TablePlan, block: Block, units: Integers) -> Rows:
+        """Return the rows that come with some units of a block (indexes in it), in the order of these."""
+        raise UsageError(f"rows of {table.name} do not come with units")
+
     def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
         if self.has_keyed_rows:
             return Targets(parent, *earlier_targets(column, table, rows, parent))
@@ -80,6 +114,11 @@ class TableKind(RowKind):
         """Return an estimate of the rows of each of the sample's periods, shape (periods,): how many there are, or of a
         state, how many there are at the end of the period."""
         return sample.total(sample.has_arrived if self.is_state else sample.is_present)
+
+    def rows_between(self, population: Population, first: int, stop: int) -> float | None:
+        """Return how many rows there are in the periods `first` to `stop`, where the number of plain rows that they are or
+        belong to is known; None where each period is estimated."""
+        return None
 
     def row_factors(self, population: Population, periods: Integers) -> Floats | None:
         """Return what the number of rows that its metric drives is multiplied by in each period; None: nothing."""
@@ -114,10 +153,17 @@ class DerivedKind(TableKind):
     has_unit_rows: ClassVar[bool] = False
 
 
+def numbers_in_period(rows: Rows) -> Integers:
+    """Return the number of each row among those of its period, of rows in the order of periods."""
+    positions = np.arange(len(rows), dtype=np.int64)
+    is_first = np.append(True, np.diff(rows.period) != 0)[: len(rows)]
+    return positions - np.maximum.accumulate(np.where(is_first, positions, 0))
+
+
 def add_kind(kind: type[Kind]) -> type[Kind]:
-    """Make a kind known, and return it: in a dataset are the tables of it that sections declare, or that it derives. Raises
-    ValueError if there is one of its name."""
-    TABLE_KINDS.add(kind.kind, kind)
+    """Make a kind, or a form of one, known, and return it: in a dataset are the tables of it that sections declare, or that
+    it derives. Raises ValueError if there is one of its name."""
+    TABLE_FORMS.add(form_name(kind), kind)
     if kind.section is None:
         DERIVED.add(kind.kind, kind.derive)
     return kind
@@ -141,6 +187,33 @@ def needs_key(table: Table) -> Iterable[Problem]:
     """Yield a problem if a table that others refer to has no key."""
     if key_column(table) is None:
         yield Problem("columns", f"{table.name} has no column of type id, so its rows have no key")
+
+
+def sibling_key(table: Table) -> tuple[str, ...]:
+    """Return the columns that tell the rows of a table of the section `tables` apart: its key, or the key of what they
+    belong to and their number in that."""
+    key, place = key_column(table), place_column(table)
+    if key is not None:
+        return (key.name,)
+    return table.parent_keys if place is None else (*table.parent_keys, place.name)
+
+
+def needs_number(table: Table) -> Iterable[Problem]:
+    """Yield a problem if the rows of a table that belong to one parent cannot be told apart."""
+    if key_column(table) is None and place_column(table) is None:
+        message = f"rows of {table.name} cannot be told apart: it has no column of type id, and none that numbers them"
+        yield Problem("columns", message, "add a key, `type: id`, or their number in what they belong to, `type: sequence`")
+
+
+def needs_key_or_place(table: Table, scope: Scope) -> Iterable[Problem]:
+    """Yield a problem if nothing tells rows apart that belong to other rows or to units: they have no key, nor a place in a
+    row with a key."""
+    parent = scope.unit_dimension if table.is_of_units else scope.declared_table(table.parent_name)
+    if place_column(table) is None or parent is None:
+        yield from needs_key(table)
+    elif key_column(table) is None and key_column(parent) is None and place_column(parent) is None:
+        message = f"rows of {table.name} have a place in rows of {parent.name}, which have no key of their own"
+        yield Problem("columns", message, "give one of the two a column of type id")
 
 
 def date_reference(table: Table) -> str | None:

@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 
 from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.row_relations import rows_in_slice
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.quality import DELIVERED, LEDGER
-from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import CHUNK, Slice, all_units_in
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Plan, TablePlan, made_column
@@ -138,9 +138,7 @@ def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) ->
     if any(issue.delivers for _, issue in broken.issues):
         parts = deliveries_in(kind, population, broken, slice_)
     else:
-        parts = (
-            (with_ranks(clean, kind.rows_in(clean, block(population, part))), None) for part in kind.cut(population, slice_)
-        )
+        parts = ((with_ranks(clean, rows_in_slice(population, clean, part)), None) for part in kind.cut(population, slice_))
     for rows, deliveries in parts:
         clean_columns = {column.name: fill(column, clean, rows) for column in columns}
         yield _batch(clean, ledger, break_rows(broken, rows, clean_columns, deliveries), clean_columns)

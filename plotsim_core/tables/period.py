@@ -9,10 +9,12 @@ import numpy as np
 
 from plotsim_core.columns.population import table_totals
 from plotsim_core.columns.rows import Rows
+from plotsim_core.config.absent_words import Absence, one_for_each
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.table_kind import Knowledge
+from plotsim_core.config.table_shape import PERIOD, Shape, Spelling, spelled
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
@@ -29,9 +31,11 @@ class PeriodFact(AnyFact):
     """One row per period."""
 
     kind: ClassVar[str] = "period"
+    older: ClassVar[frozenset[str]] = frozenset({"per"})
     knows: ClassVar[frozenset[Knowledge]] = frozenset({"period", "metrics", "crowd", "key"})
     is_sampled: ClassVar[bool] = False
     has_unit_rows: ClassVar[bool] = False
+    absent: ClassVar[Mapping[str, Absence]] = one_for_each("period with units", "leave it out")
 
     per: Literal["period"]
     """That its rows are periods."""
@@ -40,11 +44,15 @@ class PeriodFact(AnyFact):
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
         return raw.get("per") == "period" and not {"row_count_driver", "parent_table"} & raw.keys()
 
+    @classmethod
+    def of_shape(cls, shape: Shape) -> Spelling | None:
+        return spelled(shape, per="period") if shape.per == (PERIOD,) and not shape.is_dates else None
+
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
         return (reference_to(dataset.date_dimension, self),)
 
     def describe(self, dataset: Dataset) -> str:
-        return f"{self.measured_metrics()} over all {dataset.plural}, one row per {dataset.window.grain.name}."
+        return f"{self.measured_metrics()} over all {dataset.plural}, one row per {dataset.grain.name}."
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from super().check(scope)

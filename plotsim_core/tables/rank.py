@@ -70,6 +70,8 @@ def with_ranks(table: TablePlan, rows: Rows) -> Rows:
     """Return the rows of a table in a block with their ranks. `table` is the plan of the clean table, `rows` are all it has
     in the block."""
     population, units, slice_ = rows.block.population, rows.block.units, rows.block.slice
+    if not len(units):
+        return replace(rows, rank=table_kind(table).ranks(table, rows))
     groups = groups_of(population, units)
     _, first, group_of_unit = np.unique(groups.addresses(population), return_index=True, return_inverse=True)
     unit = rows.unit if len(rows.unit) else np.zeros(len(rows), dtype=np.int64)

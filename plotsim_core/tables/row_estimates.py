@@ -23,6 +23,7 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.tables.estimate import delivered_after, expected_rows
 from plotsim_core.tables.estimate_sample import Sample, sample
 from plotsim_core.tables.issue_rows import covers
+from plotsim_core.tables.kind import table_kind
 
 _WIDTHS = {
     pa.bool_(): 0.1,
@@ -64,13 +65,15 @@ def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Siz
             samples[key] = sample(population, replace(unit_slice, first=plan.first) if key[1] else unit_slice, broken)
         unit_sample = samples[key]
         rows = _stored(table, unit_sample, expected_rows(table, unit_sample))
-        result.append(_size(table, rows, unit_sample.periods, slice_))
+        is_whole = table.periods is None and not table.issues
+        total = table_kind(table).rows_between(population, slice_.first, slice_.stop) if is_whole else None
+        result.append(_size(table, rows, unit_sample.periods, slice_, total))
     return tuple(result)
 
 
-def _size(table: TablePlan, sampled_rows: Floats, periods: NDArray[np.int64], slice_: Slice) -> Size:
+def _size(table: TablePlan, sampled_rows: Floats, periods: NDArray[np.int64], slice_: Slice, total: float | None) -> Size:
     per_period = np.interp(slice_.periods, periods, sampled_rows)
-    rows = round(float(per_period[-1] if table.spec.is_state else per_period.sum()))
+    rows = round(float(per_period[-1] if table.spec.is_state else per_period.sum()) if total is None else total)
     widths = sum(_width(column) for column in table.columns)
     return Size(table.name, rows, float(per_period.mean()), round(rows * widths + _FOOTER * len(table.columns)))
 

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.config.words import enumeration
-from plotsim_core.engine.block import block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.errors import UsageError
@@ -31,8 +30,8 @@ class TableSlice:
     """A part of a `table` or stage: its rows in the periods `first` to `stop` (exclusive; numbers as `plan.first` counts
     them). Of a state (a table without time) they say the moment: it is given as of the end of the periods.
 
-    `units` are some units of the table's own kind, by their places in the roster, `rows` some of the rows of a listed table;
-    each as (first, stop), None: all.
+    `units` are some units of the table's own kind, by their places in the roster, `rows` some of the rows of a plain table
+    by their numbers, or what belongs to these rows in the end; each as (first, stop), None: all.
     """
 
     table: str
@@ -84,7 +83,7 @@ def _table_slices(plan: Plan, name: str, whole: Slice, parts: int, by: Cut | Non
         cuts = ("periods", "units") if by == "units" and table.time is not None else (by,)
     part = TableSlice(name, whole.first, whole.stop)
     if "rows" in cuts:
-        yield from (replace(part, rows=places) for places in _ranges(0, _row_count(plan, table, part), parts))
+        yield from (replace(part, rows=places) for places in _ranges(0, row_count(plan, table), parts))
     elif "periods" in cuts:
         yield from _by_period(plan, table, part, parts, cuts, is_per_period=by == "units")
     elif "units" in cuts:
@@ -144,8 +143,8 @@ def slice_batches(plan: Plan, part: TableSlice) -> Iterator[pa.RecordBatch]:
             raise UsageError(f"{table.name} is cut at every {step:,}th unit, found {first:,} to {stop:,}")
     if part.rows is not None:
         _require_cut(plan, table, "rows")
-        _require_range("rows", part.rows, _row_count(plan, table, part))
-    return build(plan, table, Slice(part.first, part.stop, first, stop), part.rows)
+        _require_range("rows", part.rows, row_count(plan, table))
+    return build(plan, table, Slice(part.first, part.stop, first, stop, part.rows))
 
 
 def _require_cut(plan: Plan, table: TablePlan, cut: Cut) -> None:
@@ -160,8 +159,6 @@ def _require_range(noun: str, numbers: Range, count: int) -> None:
         raise UsageError(f"expected {noun} from 0 to {count:,}, found {numbers[0]:,} to {numbers[1]:,}")
 
 
-def _row_count(plan: Plan, table: TablePlan, part: TableSlice) -> int:
-    """Return how many rows a table has that is cut by rows."""
-    population, kind = plan.population_of(table), table_kind(table)
-    pieces = kind.cut(population, Slice(part.first, part.stop, 0, 1))
-    return sum(len(kind.rows_in(table, block(population, piece))) for piece in pieces)
+def row_count(plan: Plan, table: TablePlan) -> int:
+    """Return how many rows there are to cut by, of a table that is cut by rows."""
+    return table_kind(table).row_total(plan.population_of(table))

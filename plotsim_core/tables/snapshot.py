@@ -15,6 +15,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import CadenceName, Section
+from plotsim_core.config.table_shape import Shape, Spelling
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats
@@ -58,6 +59,10 @@ class Snapshot(DerivedKind, DimensionView):
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
         return "snapshot_of" in raw
 
+    @classmethod
+    def of_shape(cls, shape: Shape) -> Spelling | None:
+        return Spelling(shape.raw, {}) if "snapshot_of" in shape.raw else None
+
     @property
     def dimension_name(self) -> str:
         return self.snapshot_of
@@ -76,7 +81,7 @@ class Snapshot(DerivedKind, DimensionView):
         return f"{self.snapshot_of} as it stands at the end of {self._often(dataset)}."
 
     def _often(self, dataset: Dataset) -> str:
-        grain = dataset.window.grain.name
+        grain = dataset.grain.name
         return f"the first {grain}" if self.every == "once" else f"each {self.every or grain}"
 
     def check(self, scope: Scope) -> Iterable[Problem]:

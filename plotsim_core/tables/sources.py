@@ -17,13 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.arrow import ArrowArray, joined
-from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, name_column
-from plotsim_core.config.tables import Column
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import ends
@@ -31,7 +29,7 @@ from plotsim_core.engine.memory import Memory
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.tiers import bands
 from plotsim_core.numerics.arrays import Floats, Integers
-from plotsim_core.numerics.codes import segment_number
+from plotsim_core.numerics.codes import ORDINAL_BITS, segment_number
 from plotsim_core.numerics.permutation import permute
 from plotsim_core.numerics.random import Words, fold, key, uniforms, words
 from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan, made_column
@@ -41,7 +39,6 @@ from plotsim_core.tables.kind import Cut, DerivedKind, add_kind, key_name
 from plotsim_core.tables.text_drift import ATTRIBUTE_WAYS, NAME_WAYS, drift_texts
 
 _BITS = 52
-_ORDINAL_BITS = 28
 _DIGITS = 16
 _TOGETHER = 1 << 16
 """Units of the roster whose rows have one order; a larger dataset is made in parts."""
@@ -96,8 +93,7 @@ class SourceTable(_Together):
         population = plan.population_of(table)
         source = source_of(population, table)
         units = population.table(table.shown_table)
-        unit_key = key_column(units.spec)
-        assert unit_key is not None
+        unit_key = _unit_key(units)
         types = {column.name: column.type for column in units.columns}
         label_column = name_column(units.spec)
         attributes = {column.name for column in attribute_columns(units.spec, types)}
@@ -108,7 +104,7 @@ class SourceTable(_Together):
             arrays = []
             columns = (column for column in units.columns if column.spec.source.version_part is None)
             for column, target in zip(columns, table.columns, strict=True):
-                if column.spec is unit_key:
+                if column is unit_key:
                     arrays.append(key_values(population, source, entries.number).cast(target.type))
                     continue
                 values = fill(column, units, rows)
@@ -143,7 +139,7 @@ class SourceMap(_Together):
         columns = (
             _column("source", pa.string(), "Name of the source that has the row."),
             _column("source_key", pa.string(), "Key of the row in the source, as a text."),
-            _column(unit_key.name, pa.string(), f"Key of the {phrase(dataset.unit)} that the row is, in {units.name}."),
+            _column(unit_key.name, unit_key.type, f"Key of the {phrase(dataset.unit)} that the row is, in {units.name}."),
         )
         yield TablePlan(
             spec=cls(name=MAP, columns=tuple(column.spec for column in columns)),
@@ -157,7 +153,7 @@ class SourceMap(_Together):
     def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
         population = plan.population_of(table)
         units = population.dimension
-        key_plan = next(column for column in units.columns if column.spec.source.is_key)
+        key_plan = _unit_key(units)
         for part in _parts(slice_):
             unit_block = block(population, part)
             rows = _units(population, units, unit_block, _arrived_units(unit_block))
@@ -190,20 +186,22 @@ def _rows_per_unit(source: SourceSystem) -> float:
     return (1 - source.missing_rate) * (1 + source.duplicate_rate)
 
 
-def _unit_dimension(declared: tuple[TablePlan, ...]) -> tuple[TablePlan, Column]:
+def _unit_dimension(declared: tuple[TablePlan, ...]) -> tuple[TablePlan, ColumnPlan]:
     """Return the dimension of the units, and its key."""
     units = next(table for table in declared if table.spec.is_unit_dimension)
-    unit_key = key_column(units.spec)
-    assert unit_key is not None
-    return units, unit_key
+    return units, _unit_key(units)
+
+
+def _unit_key(units: TablePlan) -> ColumnPlan:
+    return next(column for column in units.columns if column.spec.source.is_key)
 
 
 def _column(name: str, type_: pa.DataType, description: str) -> ColumnPlan:
     return made_column(name, type_, description, word="source.key")
 
 
-def _source_column(column: ColumnPlan, unit_key: Column, key_plan: ColumnPlan) -> ColumnPlan:
-    return key_plan if column.spec is unit_key else column
+def _source_column(column: ColumnPlan, unit_key: ColumnPlan, key_plan: ColumnPlan) -> ColumnPlan:
+    return key_plan if column is unit_key else column
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +223,7 @@ def source_rows(population: Population, source: SourceSystem, unit_block: Block,
     copy = np.repeat(np.array([0, 1], dtype=np.int64), [int(has_row.sum()), int(has_second.sum())])
     segments = np.array([segment_number(segment.spec.name) for segment in population.segments], dtype=np.uint64)
     unit = unit_indices[index]
-    code = (segments[unit_block.units.segment[unit]] << np.uint64(_ORDINAL_BITS)) | unit_block.units.ordinal[unit].astype(
+    code = (segments[unit_block.units.segment[unit]] << np.uint64(ORDINAL_BITS)) | unit_block.units.ordinal[unit].astype(
         np.uint64
     )
     number = permute(

@@ -36,15 +36,17 @@ STAGES.add("noised_metrics", ("Value of each metric of each {unit} as it is stor
 
 
 def stage_names(plan: Plan) -> list[str]:
-    """Return the names of all stages: those of further kinds of unit begin with the unit (`store_trajectories`)."""
-    return [*STAGES, *(f"{other.unit}_{name}" for other in plan.population.others for name in STAGES)]
+    """Return the names of all stages: those of further kinds of unit begin with the unit (`store_trajectories`). Where there
+    are no units there are none."""
+    others = plan.populations[1:]
+    return [*(STAGES if plan.kinds else ()), *(f"{other.unit}_{name}" for other in others for name in STAGES)]
 
 
 def stage_of(plan: Plan, name: str) -> tuple[Population, str] | None:
     """Return the population that a stage is of, and what the stage is called among its own; None for what is no stage."""
-    if name in STAGES:
+    if name in STAGES and plan.population.has_units:
         return plan.population, name
-    others = plan.population.others
+    others = plan.populations[1:]
     matches = ((other, name.removeprefix(f"{other.unit}_")) for other in others if name.startswith(f"{other.unit}_"))
     return next(((other, stage) for other, stage in matches if stage in STAGES), None)
 

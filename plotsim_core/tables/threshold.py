@@ -15,12 +15,14 @@ from pydantic import AliasChoices, Field, model_validator
 
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Rows
+from plotsim_core.config.absent_words import Absence
 from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Number
 from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import CrossingWords, Knowledge, Section
+from plotsim_core.config.table_shape import UNIT, WHEN, Shape, Spelling, spelled
 from plotsim_core.config.tables import Column, row_noun
 from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.engine.block import Block
@@ -52,11 +54,16 @@ class ThresholdEvent(TableKind, Event):
     """
 
     kind: ClassVar[str] = "threshold"
+    older: ClassVar[frozenset[str]] = frozenset({"trigger", "for_periods", *WHEN})
     section: ClassVar[Section] = "events"
     knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics", "event", "key"})
     row_stage: ClassVar[str | None] = "noised_metrics"
     has_moments: ClassVar[bool] = True
     has_keyed_rows: ClassVar[bool] = True
+    shape_words: ClassVar[tuple[str, ...]] = ("per", "when")
+    absent: ClassVar[Mapping[str, Absence]] = {
+        word: Absence("has no place here: `when` says which rows there are", "leave it out") for word in ("rows", "where")
+    }
 
     trigger: Literal["threshold"]
     """What makes it happen."""
@@ -67,7 +74,7 @@ class ThresholdEvent(TableKind, Event):
     below: Number | None = None
     """The level that the metric has to be below."""
     periods: Annotated[int, Field(ge=1, le=1000, strict=True, alias="for", validation_alias=_FOR)] = 1
-    """How many periods in a row; written `for`, or `for_periods`."""
+    """How many periods in a row."""
     ends_unit: Flag = False
     """A unit has no rows after it."""
     refire: Flag = False
@@ -101,10 +108,23 @@ class ThresholdEvent(TableKind, Event):
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
         return raw.get("trigger") == "threshold"
 
+    @classmethod
+    def of_shape(cls, shape: Shape) -> Spelling | None:
+        when = shape.raw.get("when")
+        if shape.per != (UNIT,) or not isinstance(when, Mapping):
+            return None
+        spelling = spelled(shape, trigger="threshold", **{str(word): value for word, value in when.items()})
+        raw = {word: value for word, value in spelling.raw.items() if word != "when"}
+        return Spelling(raw, {word: f"when.{word}" for word in (*when, *WHEN) if isinstance(word, str)})
+
     @property
     def crossing(self) -> CrossingWords:
         """The crossing that it waits for."""
         return CrossingWords(self.metric, self.above, self.below, self.periods)
+
+    @property
+    def is_single(self) -> bool:
+        return not self.refire
 
     @property
     def row_rhythm(self) -> Rhythm | None:
@@ -125,7 +145,7 @@ class ThresholdEvent(TableKind, Event):
     def describe(self, dataset: Dataset) -> str:
         side, level = ("above", self.above) if self.above is not None else ("below", self.below)
         frequency = "each time that" if self.refire else "the first time that"
-        grain = dataset.window.grain.name
+        grain = dataset.grain.name
         duration = f"{self.periods} {grain}s" if self.periods > 1 else f"one {grain}"
         subject = f"{capitalised(row_noun(self))} of the {phrase(dataset.unit)}"
         return f"{subject}, {frequency} {phrase(self.metric)} has been {side} {level:g} for {duration}."
@@ -150,8 +170,7 @@ class ThresholdEvent(TableKind, Event):
         if self.refire:
             is_fired = repeat_crossings(block, event_crossing, self.again_after or 1)
         else:
-            first_periods = first_crossings(block.population, event_crossing, block.units, block.slice.stop)
-            is_fired = block.periods[:, None] == first_periods[None, :]
+            is_fired = block.periods[:, None] == first_crossings(block, event_crossing)[None, :]
         cell = np.flatnonzero((is_fired & alive(block)).ravel())
         available = available_lengths(block).ravel()[cell]
         if self.ends_unit:

@@ -10,12 +10,14 @@ import numpy as np
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.timestamp import moments
+from plotsim_core.config.absent_words import Absence, one_for_each
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import TIME_DIMENSION
 from plotsim_core.config.table_kind import Knowledge, Section
+from plotsim_core.config.table_shape import TIME, Shape, Spelling, spelled
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.slice import Slice, by_row
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.random import words
@@ -32,12 +34,18 @@ class TimeDimension(TableKind):
     """The times of a day, `every` minute or hour of it; its key is a number, HHMM."""
 
     kind: ClassVar[str] = "time"
+    older: ClassVar[frozenset[str]] = frozenset({"per"})
     section: ClassVar[Section] = "dimensions"
+    is_dimension: ClassVar[bool] = True
     knows: ClassVar[frozenset[Knowledge]] = frozenset({"calendar", "key"})
     is_time_dimension: ClassVar[bool] = True
     is_state: ClassVar[bool] = True
+    is_constant: ClassVar[bool] = True
     is_sampled: ClassVar[bool] = False
     has_unit_rows: ClassVar[bool] = False
+    absent: ClassVar[Mapping[str, Absence]] = one_for_each(
+        "time of a day", "keep some of the rows that refer to it, by their `where`"
+    )
 
     per: Literal["time"]
     """That its rows are times of day."""
@@ -47,6 +55,10 @@ class TimeDimension(TableKind):
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
         return raw.get("per") == "time"
+
+    @classmethod
+    def of_shape(cls, shape: Shape) -> Spelling | None:
+        return spelled(shape, per="time") if shape.per == (TIME,) else None
 
     def describe(self, dataset: Dataset) -> str:
         return f"Times of a day, one row per {self.every}."
@@ -64,9 +76,15 @@ class TimeDimension(TableKind):
         return ("rows",)
 
     def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
-        yield Slice(slice_.stop - 1, slice_.stop, 0, 1)
+        return by_row(slice_, self.row_total(population))
+
+    def row_total(self, population: Population) -> int:
+        return 24 * 60 // _MINUTES[self.every]
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
+        return self._all_rows(block).take(np.arange(*block.slice.rows or (0, self.row_total(block.population))))
+
+    def _all_rows(self, block: Block) -> Rows:
         minutes = np.arange(0, 24 * 60, _MINUTES[self.every], dtype=np.int64)
         return Rows(block=block, address=words(minutes), ordinal=minutes)
 
@@ -74,7 +92,7 @@ class TimeDimension(TableKind):
         """Return the times of the rows' moments; of a row without one, the time at which its period begins."""
         row_moments = moments(table, rows)
         seconds = (row_moments - row_moments.astype("datetime64[D]")).astype("timedelta64[s]").astype(np.int64)
-        return Targets(parent, self.rows_in(parent, rows.block), seconds // (60 * _MINUTES[self.every]))
+        return Targets(parent, self._all_rows(rows.block), seconds // (60 * _MINUTES[self.every]))
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         return np.full(len(sample.periods), 24.0 * 60 / _MINUTES[self.every])

@@ -18,7 +18,7 @@ from plotsim_core.numerics.random import key, uniforms
 from plotsim_core.numerics.rhythm import Rhythm, place_shares
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.fact import needs_references
-from plotsim_core.tables.kind import needs_key
+from plotsim_core.tables.kind import needs_key, needs_key_or_place
 
 MICROSECONDS = 1_000_000
 
@@ -26,7 +26,7 @@ MICROSECONDS = 1_000_000
 def check_event(table: Table, scope: Scope) -> Iterable[Problem]:
     """Yield a problem for each thing that every event needs and this one lacks."""
     yield from needs_references(table, scope)
-    yield from needs_key(table)
+    yield from needs_key(table) if table.parent_name is None else needs_key_or_place(table, scope)
 
 
 def available_lengths(block: Block) -> Integers:
@@ -34,7 +34,7 @@ def available_lengths(block: Block) -> Integers:
     period_lengths = (block.population.grain.seconds(block.periods) * MICROSECONDS)[:, None]
     result = np.broadcast_to(period_lengths, block.slice.shape).copy()
     for ending in block.population.endings:
-        last = first_crossings(block.population, ending.crossing, block.units, block.slice.stop)
+        last = first_crossings(block, ending.crossing)
         cell = np.flatnonzero((block.periods[:, None] == last[None, :]).ravel())
         end_offsets = offsets_to_end(block, block.population.table(ending.table), cell)
         result.ravel()[cell] = np.minimum(result.ravel()[cell], end_offsets)

@@ -21,14 +21,15 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
+from plotsim_core.config.table_shape import Shape, Spelling, spelled
 from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive, ends
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, lives
-from plotsim_core.engine.tiers import band_starts, bands, bands_of
+from plotsim_core.engine.tiers import band_before, band_starts, bands, bands_of
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.estimate_sample import Sample
@@ -40,13 +41,17 @@ class UnitDimension(TableKind):
     """One row per unit, or one per version of it."""
 
     kind: ClassVar[str] = "unit"
+    older: ClassVar[frozenset[str]] = frozenset({"per"})
     section: ClassVar[Section] = "dimensions"
     config_key: ClassVar[str] = "unit"
     knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "history", "key"})
+    is_dimension: ClassVar[bool] = True
     is_unit_dimension: ClassVar[bool] = True
     is_of_units: ClassVar[bool] = True
+    comes_with_units: ClassVar[bool] = True
     is_state: ClassVar[bool] = True
     is_sampled: ClassVar[bool] = False
+    shape_words: ClassVar[tuple[str, ...]] = ("per", "rows", "where", "when")
 
     per: Literal["unit"] = "unit"
     """That its rows are units, as it is unless a dimension says otherwise."""
@@ -54,6 +59,10 @@ class UnitDimension(TableKind):
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
         return raw.get("per") == "unit" and "count" not in raw and not refers_to_a_dimension(raw)
+
+    @classmethod
+    def of_shape(cls, shape: Shape) -> Spelling | None:
+        return spelled(shape, per="unit") if shape.is_of_units else None
 
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
         return (ROW_ID,) if self.history is not None else super().key_columns(dataset)
@@ -79,6 +88,13 @@ class UnitDimension(TableKind):
         if self.history is not None:
             return _versions(block, self.history)
         unit = np.flatnonzero(block.units.arrival < block.slice.stop)
+        return Rows(block=block, address=block.units.address[unit], unit=unit, period=block.units.arrival[unit])
+
+    def changed_rows(self, table: TablePlan, block: Block) -> Rows | None:
+        """Return the units that arrive in a block; of a history the versions that begin or end in it."""
+        if self.history is not None:
+            return _changed_versions(block, self.history)
+        unit = np.flatnonzero(arrives_in(block))
         return Rows(block=block, address=block.units.address[unit], unit=unit, period=block.units.arrival[unit])
 
     def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
@@ -108,26 +124,60 @@ def _changes(sample: Sample, units: Units, history: History) -> NDArray[np.bool_
 
 
 def refers_to_a_dimension(raw: object) -> bool:
-    """Return whether a table as written refers to a dimension other than the date's."""
-    return any(type_.startswith("ref.") and type_ != "ref.dim_date" for type_ in column_types(raw))
+    """Return whether a table as written refers to a dimension other than the date's, and other than itself."""
+    own_type = f"ref.{raw.get('name')}" if isinstance(raw, dict) else ""
+    return any(type_.startswith("ref.") and type_ not in ("ref.dim_date", own_type) for type_ in column_types(raw))
+
+
+def arrives_in(block: Block) -> NDArray[np.bool_]:
+    """Return which units of a block arrive in its periods, shape (units,)."""
+    is_new: NDArray[np.bool_] = (block.units.arrival >= block.slice.first) & (block.units.arrival < block.slice.stop)
+    return is_new
 
 
 def _versions(block: Block, history: History) -> Rows:
-    population, units = block.population, block.units
-    metric = population.metric_index(history.tracks)
-    is_start = alive(block) & (band_starts(block, metric, history.at) == block.periods[:, None])
-    unit, period_index = np.nonzero(is_start.T)
-    since = block.periods[period_index]
+    """Return the versions of units in a block that has their lives so far."""
+    unit, period_index = np.nonzero(_begins(block, history).T)
+    band = bands_of(block, block.population.metric_index(history.tracks), history.at)[period_index, unit]
+    return _version_rows(block, unit, block.periods[period_index], band)
+
+
+def _changed_versions(block: Block, history: History) -> Rows:
+    """Return the versions that begin or end in a block, of all its units."""
+    metric, first = block.population.metric_index(history.tracks), block.slice.first
+    unit, period_index = np.nonzero(_begins(block, history).T)
+    band = bands_of(block, metric, history.at)[period_index, unit]
+    last_period = ends(block)
+    earlier_band, since = band_before(block, metric, history.at)
+    is_ended = (last_period < block.slice.stop - 1) | np.isin(np.arange(len(last_period)), unit)
+    ended_unit = np.flatnonzero((block.units.arrival < first) & (last_period >= first - 1) & is_ended)
+    all_units = np.concatenate([ended_unit, unit])
+    order = np.argsort(all_units, kind="stable")  # the version before the block, then those that begin in it
+    starts = np.concatenate([since[ended_unit], block.periods[period_index]])
+    bands_in_order = np.concatenate([earlier_band[ended_unit], band])[order]
+    return _version_rows(block, all_units[order], starts[order], bands_in_order)
+
+
+def _begins(block: Block, history: History) -> NDArray[np.bool_]:
+    """Return in which cells of a block a version begins."""
+    starts = band_starts(block, block.population.metric_index(history.tracks), history.at)
+    is_first: NDArray[np.bool_] = alive(block) & (starts == block.periods[:, None])
+    return is_first
+
+
+def _version_rows(block: Block, unit: NDArray[np.intp], since: Integers, band: Integers) -> Rows:
+    """Return the rows of versions, by unit and the period in which they begin: each ends where the next of its unit begins,
+    the last with its unit."""
     last_period = ends(block)[unit]
     until = np.where(last_period < block.slice.stop - 1, last_period + 1, CURRENT)
-    continued = unit[1:] == unit[:-1]
-    until[:-1][continued] = since[1:][continued]
+    is_continued = unit[1:] == unit[:-1]
+    until[:-1][is_continued] = since[1:][is_continued]
     return Rows(
         block=block,
-        address=units.address[unit],
+        address=block.units.address[unit],
         unit=unit,
-        period=units.arrival[unit],
+        period=block.units.arrival[unit],
         version_first=since,
         version_stop=until,
-        band=bands_of(block, metric, history.at)[period_index, unit],
+        band=band,
     )

@@ -21,7 +21,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
     if not dataset.output.denormalized:
         return
     for table in declared:
-        if table.spec.section == "facts" and not table.shown_table:
+        if table.spec.is_fact:
             lookups = tuple(_column(wide, table, dataset) for wide in wide_columns(table.spec, dataset))
             names = ", ".join(dict.fromkeys(wide.table for wide in wide_columns(table.spec, dataset)))
             columns = (*(_pinned(column, table) for column in table.spec.columns), *(column.spec for column in lookups))

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from plotsim_core.columns.primary_key import prefix
-from plotsim_core.columns.source import ColumnSource, fill
+from plotsim_core.columns.primary_key import unit_keys
+from plotsim_core.columns.source import ColumnSource, fill, null_mask
 from plotsim_core.config.quality import DELIVERED
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.steps import Step, unit_steps
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.tables.build import find_table
 from plotsim_core.tables.delivery import deliveries
 from plotsim_core.tables.issues import ROW, break_rows
@@ -23,7 +23,8 @@ from plotsim_core.truth.locate import Row, find_column, find_period, find_row
 
 @dataclass(frozen=True)
 class Explanation:
-    """The value of one cell, as it stands in the table (None: it is missing), and the steps that led to it."""
+    """The value of one cell, as it stands in the table (None: it is missing), and the steps that led to it. Without a window
+    `period` is empty."""
 
     table: str
     key: str
@@ -34,7 +35,8 @@ class Explanation:
 
     def text(self) -> str:
         """Return it for people: a line per step."""
-        head = f"{self.table}.{self.column} of {self.key} in {self.period}: {_value_text(self.value)}"
+        time_text = f" in {self.period}" if self.period else ""
+        head = f"{self.table}.{self.column} of {self.key}{time_text}: {_value_text(self.value)}"
         names = ["  " * step.depth + step.name for step in self.steps]
         values = [_value_text(step.value) for step in self.steps]
         columns = max(map(len, names)), max(map(len, values))
@@ -48,8 +50,9 @@ class Explanation:
 def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Explanation:
     """Return how a value came to be.
 
-    `key` is the unit's key in a fact or a stage, the row's own key in any other table; `period` a label, a date or a
-    date key. A state (a dimension) is explained as of that period. Raises UsageError for what does not exist.
+    `key` is the unit's key in a fact or a stage, the row's own key in any other table; `period` a label, a date or a date
+    key, or empty where there is no window. A state (a dimension) is explained as of that period. Raises UsageError for what
+    does not exist.
     """
     stored_table = find_table(plan, table)
     column_plan = find_column(stored_table, column)
@@ -62,6 +65,7 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
         steps = unit_steps(cell, _unit_key(cell))
         source = column_plan.spec.source
         steps += source.steps(cell) if isinstance(source, ColumnSource) else []
+        steps += _null_steps(row, column_plan)
     stored_value, changes = (
         broken_steps(stored_table, clean_table, row, column) if stored_table.issues else (row.value(column_plan).as_py(), [])
     )
@@ -75,6 +79,14 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
         value,
         (*steps, Step("value", value, f"as stored: {description}")),
     )
+
+
+def _null_steps(row: Row, column: ColumnPlan) -> list[Step]:
+    """Return what the `nulls` of a column make of the value of a row; nothing where they leave it."""
+    is_null = null_mask(column, row.table, row.rows)
+    if is_null is None or not is_null[row.position]:
+        return []
+    return [Step("nulls", None, "null, as the `nulls` of the column say")]
 
 
 def broken_steps(table: TablePlan, clean: TablePlan, row: Row, column: str) -> tuple[object, list[Step]]:
@@ -105,8 +117,7 @@ def broken_steps(table: TablePlan, clean: TablePlan, row: Row, column: str) -> t
 
 
 def _unit_key(block: Block) -> str:
-    dimension = block.population.dimension
-    return f"{prefix(dimension.spec)}-{block.codes[0]}"
+    return str(unit_keys(block)[0])
 
 
 def _value_text(value: Any) -> str:

@@ -10,11 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.primary_key import key_column, prefix
+from plotsim_core.columns.primary_key import SurrogateKey, key_column, prefix, unit_keys
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
-from plotsim_core.engine.block import block
+from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.lifetimes import NEVER, ends
 from plotsim_core.engine.roster import codes, select
@@ -24,6 +23,8 @@ from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.kind import table_kind
 
+_KNOWN = 1000
+"""Keys that a key which is not there is compared to."""
 _ALIKE = 7
 """How many of a code's ten digits must agree for it to be taken for a misspelling of another."""
 
@@ -47,8 +48,13 @@ class Row:
 def find_period(population: Population, text: str) -> int:
     """Return the number of a period given as its label, a date in it, or its date key (`20230301`).
 
-    Raises UsageError for anything else and for a period outside the window.
+    Without a window the only period has no name: an empty text. Raises UsageError for anything else and for a period outside
+    the window.
     """
+    if population.dataset.window is None:
+        if text:
+            raise UsageError(f"{text!r} is no period: the dataset has no window; leave it out")
+        return population.first
     digits = re.fullmatch(r"(\d{4})(\d{2})(\d{2})(\d{2})?", text)
     iso_text = "-".join(digits.groups()[:3]) + (f"T{digits[4]}" if digits[4] else "") if digits else text
     try:
@@ -69,13 +75,16 @@ def find_column(table: TablePlan, name: str) -> ColumnPlan:
     raise UsageError(f"{table.name} has no column named {name!r}; {hint}")
 
 
-def find_unit(population: Population, key: str, stop: int) -> int:
-    """Return the place in the roster of the unit whose code is in `key`, of those who arrive before the period `stop`.
+def find_unit(population: Population, table: TablePlan, key: str, stop: int) -> int:
+    """Return the place in the roster of the unit whose code is in a `key` of a table, of those who arrive before the period
+    `stop`; or of the unit whose key it is.
 
     Raises UsageError if there is none.
 
-    Codes are made for all units until it is found: a second per few million units.
+    Codes are made for all units until it is found: a second per few million units. Where keys have no codes, keys are.
     """
+    if not _has_codes(table):
+        return _unit_of_key(population, key, units_by(population, stop))
     parts = key.split("-")
     code = parts[1] if len(parts) > 1 else ""
     best_code, best_agreement = "", -1
@@ -96,21 +105,61 @@ def find_unit(population: Population, key: str, stop: int) -> int:
     raise UsageError(f"no {population.unit} has the key {key!r}; {hint}")
 
 
+def _has_codes(table: TablePlan) -> bool:
+    """Return whether the keys of a table have the codes of units in them."""
+    column = key_column(table.spec)
+    return column is not None and isinstance(column.source, SurrogateKey) and column.source.has_codes
+
+
+def _unit_of_key(population: Population, key: str, count: int) -> int:
+    example = ""
+    for start in range(0, count, CHUNK):
+        part = Slice(population.first, population.first + 1, start, min(start + CHUNK, count))
+        keys = pc.cast(unit_keys(Block(population, part)), pa.string())
+        position = pc.index(keys, pa.scalar(key)).as_py()
+        if position >= 0:
+            return start + int(position)
+        example = example or str(keys[0])
+    raise UsageError(f"no {population.unit} has the key {key!r}; keys look like {example!r}")
+
+
 def find_row(population: Population, table: TablePlan, key: str, period: int) -> Row:
     """Return the row of a table that has `key` in a period: a unit's key for a fact, the row's own for other tables; of
     a unit with a history, the version that is valid. Raises UsageError if there is none."""
     column = _key_column(table)
-    unit = find_unit(population, key, population.stop or period + 1) if table.spec.has_unit_rows else None
+    names_unit = population.has_units and column.spec.source.target_name == population.dimension.name
+    keyed_table = population.dimension if names_unit else table
+    if table.spec.has_unit_rows and not (keyed_table.spec.is_unit_dimension or _has_codes(keyed_table)):
+        return _row_of_any_unit(population, table, column, key, period)
+    has_unit = table.spec.has_unit_rows
+    unit = find_unit(population, keyed_table, key, population.stop or period + 1) if has_unit else None
     first = unit if unit is not None else 0
-    part = next(iter(table_kind(table).cut(population, Slice(period, period + 1, first, first + 1))))
-    rows = table_kind(table).rows_in(table, block(population, part))
-    keys = pc.cast(fill(column, table, rows), pa.string())
-    positions = np.flatnonzero(np.array(keys.to_pylist(), dtype=object) == key)
-    if len(positions) == 0:
-        meant_key = _meant_key(population, table, column, key)
-        reason = _absence_reason(population, unit, period, keys, "" if meant_key else key)
-        raise UsageError(f"{table.name} has no row {key!r} in {population.grain.label(period)}; {meant_key}{reason}")
-    return Row(table, rows, int(positions[-1]), period, unit)
+    known_keys: list[Any] = []
+    for part in table_kind(table).cut(population, Slice(period, period + 1, first, first + 1)):
+        rows = table_kind(table).rows_in(table, block(population, part))
+        keys = pc.cast(fill(column, table, rows), pa.string())
+        positions = np.flatnonzero(pc.equal(keys, pa.scalar(key)).to_numpy(zero_copy_only=False))
+        if len(positions):
+            return Row(table, rows, int(positions[-1]), period, unit)
+        known_keys = known_keys or keys.slice(0, _KNOWN).to_pylist()
+    meant_key = _meant_key(population, table, column, key)
+    reason = _absence_reason(population, unit, period, known_keys, "" if meant_key else key)
+    time_text = f" in {population.grain.label(period)}" if population.dataset.window is not None else ""
+    raise UsageError(f"{table.name} has no row {key!r}{time_text}; {meant_key}{reason}")
+
+
+def _row_of_any_unit(population: Population, table: TablePlan, column: ColumnPlan, key: str, period: int) -> Row:
+    """Return the row of a key that does not tell its unit: the rows of the period are made until it is found."""
+    kind, example = table_kind(table), ""
+    for part in kind.cut(population, full_slice(population, period, period + 1)):
+        rows = kind.rows_in(table, block(population, part))
+        keys = pc.cast(fill(column, table, rows), pa.string())
+        positions = np.flatnonzero(np.asarray(pc.equal(keys, pa.scalar(key)).fill_null(False)))
+        if len(positions):
+            position = int(positions[-1])
+            return Row(table, rows, position, period, rows.block.units.start + int(rows.unit[position]))
+        example = example or (f"; keys look like {str(keys[0])!r}" if len(keys) else "")
+    raise UsageError(f"{table.name} has no row {key!r} in {population.grain.label(period)}{example}")
 
 
 def _key_column(table: TablePlan) -> ColumnPlan:
@@ -120,7 +169,7 @@ def _key_column(table: TablePlan) -> ColumnPlan:
 
 def _meant_key(population: Population, table: TablePlan, column: ColumnPlan, key: str) -> str:
     """Return which key leads to a row of a table, where `key` looks like that of another table; empty where it does not."""
-    own_table = table if column.spec.source.is_key else population.dimension
+    own_table = table if column.spec.source.is_key or not population.has_units else population.dimension
     start = key.partition("-")[0]
     if start == prefix(own_table.spec):
         return ""
@@ -131,7 +180,7 @@ def _meant_key(population: Population, table: TablePlan, column: ColumnPlan, key
     )
 
 
-def _absence_reason(population: Population, unit: int | None, period: int, keys: ArrowArray, key: str) -> str:
+def _absence_reason(population: Population, unit: int | None, period: int, known_keys: list[Any], key: str) -> str:
     if unit is not None:
         cell = block(population, Slice(period, period + 1, unit, unit + 1))
         arrival, last = int(cell.units.arrival[0]), int(ends(cell)[0])
@@ -139,5 +188,4 @@ def _absence_reason(population: Population, unit: int | None, period: int, keys:
             return f"its {population.unit} arrives in {population.grain.label(arrival)}"
         if last != NEVER and period > last:
             return f"its {population.unit} left in {population.grain.label(last)}"
-    known_keys: list[Any] = keys.to_pylist()
-    return did_you_mean(key, known_keys) if len(keys) else "there is none of this key"
+    return did_you_mean(key, known_keys) if known_keys else "there is none of this key"

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
-import duckdb
 import numpy as np
 
 from plotsim_core.config.extensions import extension_versions
@@ -41,7 +40,7 @@ def with_units(plan: Plan, head: Mapping[str, Any], stop: int | None = None) -> 
     """Yield the manifest as JSON, of its head and of the units."""
     end = full_slice(plan.population, None, stop).stop
     *pieces, last_piece = json.dumps(head, ensure_ascii=False, separators=(",", ":")).split(_UNITS)
-    for piece, population in zip(pieces, plan.populations, strict=True):
+    for piece, population in zip(pieces, plan.kinds, strict=True):
         yield piece + _UNITS[:-1]
         yield from _records(population, end)
         yield "]"
@@ -55,6 +54,8 @@ def manifest(plan: Plan, rows: Mapping[str, int] | None = None, stop: int | None
 
 
 def _records(population: Population, stop: int) -> Iterator[str]:
+    import duckdb  # slow to import, and few need it
+
     comma = ""
     with duckdb.connect() as connection:
         for units in answers(population, stop):
@@ -68,7 +69,6 @@ def _records(population: Population, stop: int) -> Iterator[str]:
 def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) -> dict[str, Any]:
     """Return all of the manifest but for the units, whose lists are empty."""
     dataset, end = plan.dataset, full_slice(plan.population, None, stop).stop
-    window = {"first": plan.grain.label(plan.first), "last": plan.grain.label(end - 1), "every": plan.grain.name}
     holdout = dataset.holdout
     return {
         "about": dataset.about,
@@ -77,15 +77,23 @@ def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
         "versions": {"plotsim": VERSION, **{name: version(name) for name in _VALUES_DEPEND_ON}, **extension_versions()},
         "seed": plan.seed,
         "scale": dataset.scale,
-        "window": {**window, "span": plan.span},
-        "periods": plan.grain.keys(np.arange(plan.first, end, dtype=np.int64)).tolist(),
+        **_time(plan, end),
         "quality": [{"number": n, **issue.model_dump(exclude_none=True)} for n, issue in enumerate(dataset.quality, 1)],
         "holdout": None if holdout is None else holdout.model_dump(),
         "tables": {table.name: _table(plan, table, rows.get(table.name)) for table in plan.tables},
         "csv": {"null": dataset.output.csv_null, "empty_text": '""', **_CSV},
         "warnings": [str(warning) for warning in plan.warnings],
-        "kinds": [_kind(population, end) for population in plan.populations],
+        "kinds": [_kind(population, end) for population in plan.kinds],
     }
+
+
+def _time(plan: Plan, stop: int) -> dict[str, Any]:
+    """Return the window and its date keys up to the period before `stop`; null and none where there is no window."""
+    if not plan.has_window:
+        return {"window": None, "periods": []}
+    window = {"first": plan.grain.label(plan.first), "last": plan.grain.label(stop - 1), "every": plan.grain.name}
+    periods = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
+    return {"window": {**window, "span": plan.span}, "periods": periods}
 
 
 def _kind(population: Population, stop: int) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import duckdb
 import pyarrow as pa
 
 from plotsim_core.arrow import schema_of
@@ -22,6 +21,8 @@ def restored(plan: Plan, tables: Mapping[str, pa.Table], ledger: pa.Table, await
     nothing that is `awaited` is wanted; of them and of dropped rows, the ledger does not know what a wide table adds. Raises
     UsageError for a table that the plan has not.
     """
+    import duckdb  # slow to import, and few need it
+
     restored_tables: dict[str, pa.Table] = {}
     with duckdb.connect() as connection:
         connection.register("ledger", ledger)

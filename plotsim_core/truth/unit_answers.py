@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.arrow import ArrowArray, lists, taken
-from plotsim_core.columns.primary_key import key_text, prefix
+from plotsim_core.columns.primary_key import unit_keys
 from plotsim_core.columns.segment import arms
 from plotsim_core.columns.trajectory import DECIMALS
 from plotsim_core.config.effects import missing_on, noise_of, null_rate
@@ -46,7 +46,7 @@ def _block_answers(block: Block) -> pa.Table:
     has_ended = last_periods < block.slice.stop
     names = pa.array([segment.spec.name for segment in population.segments])
     columns: dict[str, ArrowArray] = {
-        "key": key_text(prefix(population.dimension.spec), pa.array(block.codes)),
+        "key": unit_keys(block),
         "segment": names.take(units.segment),
         **({"treatment": arms(block)} if any(s.spec.treatment for s in population.segments) else {}),
         "arrival": pa.array(dates[np.minimum(units.arrival - block.slice.first, len(dates) - 1)]),

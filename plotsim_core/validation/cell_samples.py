@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.columns.primary_key import key_text, prefix
+from plotsim_core.columns.primary_key import unit_keys
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import Stratum, strata, stratum_samples
@@ -30,9 +30,7 @@ def stored_cells(
 ) -> pa.Table:
     """Return what is stored of a table in the cells of some blocks: the indexes `period index` and `unit index` of the cell,
     and what an SQL `selection` gives, of each row or by a `grouping`. The column `unit` refers to the unit's dimension."""
-    parent = next(parent for name, parent, _ in table.references if name == unit)
-    key_prefix = prefix(store.population.table(parent).spec)
-    keys = pa.concat_arrays([key_text(key_prefix, pa.array(block.codes)) for block in blocks])
+    keys = pa.concat_arrays([unit_keys(block) for block in blocks])
     dates = pa.array(store.population.grain.keys(blocks[0].periods))
     for name, values in (("cell units", keys), ("cell periods", dates)):
         indexes = pa.array(np.arange(len(values), dtype=np.int64))

@@ -38,7 +38,7 @@ def comparisons(population: Population) -> int:
         phases = sum(len(phase.connections) for phase in dataset.connection_phases)
         seasons = len({month for season in dataset.seasonality for month in season.months})
         count += (_PER_METRIC + seasons) * metrics + len(dataset.connections) * (1 + len(kind.phases)) + phases
-        count += len(kind.segments) + len(kind.dimension.columns) * len(dataset.sources)
+        count += len(kind.segments) + sum(len(kind.dimension.columns) for _ in dataset.sources)
     tables = [table for table in population.tables if table.population or not population.is_further]
     count += sum(3 + _PER_METRIC * (not table.spec.is_per_cell) for table in tables)
     return max(count, 1)

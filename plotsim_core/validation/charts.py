@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.primary_key import key_text, prefix
+from plotsim_core.columns.primary_key import unit_keys
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.numerics.arrays import Floats
@@ -53,7 +53,8 @@ class Picture:
 
 def pictures(store: StoredData, report: Report) -> list[Picture]:
     """Return the pictures of a store and its report; empty ones are left out."""
-    unit_pictures = [picture for kind in store.kinds for picture in _kind_pictures(kind, kind is not store)]
+    kinds = [kind for kind in store.kinds if kind.population.has_units]
+    unit_pictures = [picture for kind in kinds for picture in _kind_pictures(kind, kind is not store)]
     return [picture for picture in (*unit_pictures, declared_against_found(report), rows(store)) if picture.drawings]
 
 
@@ -155,8 +156,7 @@ def _quantiles(store: StoredData, sample: Sequence[Block]) -> dict[int, list[lis
     quantiles: dict[int, list[list[Floats]]] = {}
     for table, columns in _metric_facts(store):
         unit, date = table.key
-        parent = next(parent for name, parent, _ in table.references if name == unit)
-        keys = [key_text(prefix(population.table(parent).spec), pa.array(block.codes)) for block in sample]
+        keys = [unit_keys(block) for block in sample]
         segments = np.concatenate([block.units.segment for block in sample])
         _register(store, "picture units", key=pa.concat_arrays(keys), owner=pa.array(segments))
         expressions = ", ".join(
@@ -263,7 +263,9 @@ def declared_against_found(report: Report) -> Picture:
 
 
 def rows(store: StoredData) -> Picture:
-    """Return the picture of the row counts of each table over time."""
+    """Return the picture of the row counts of each table over time; an empty one where there is no window."""
+    if not store.plan.has_window:
+        return Picture("rows", "Rows over time", "", ())
     keys = store.population.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     ticks = store.population.grain.label(store.first), store.population.grain.label(store.stop - 1)
     bin_indexes = bins(len(keys))

@@ -37,18 +37,17 @@ th{font-weight:600;color:var(--soft)}.n{text-align:right;font-variant-numeric:ta
 def page(store: StoredData, report: Report, drawn: Sequence[Picture]) -> str:
     """Return the report on a store, with its pictures, as one self-contained HTML text."""
     plan = report.plan
-    span = f"{plan.grain.label(report.first)} to {plan.grain.label(report.stop - 1)}"
-    units = f"{plan.population.units:,} {plan.population.unit} units"
-    origin = f"seed {plan.seed}, scale {plan.dataset.scale:g}, {units}, config {plan.digest}"
+    units = [f"scale {plan.dataset.scale:g}, {kind.units:,} {kind.unit} units" for kind in plan.kinds[:1]]
+    origin = ", ".join([*filter(None, [report.span]), f"seed {plan.seed}", *units, f"config {plan.digest}"])
     parts = [
         f"<h1>{escape(plan.name)}</h1>",
         f"<p>{escape(plan.dataset.about)}</p>",
-        f'<p class="soft">{escape(span)}, {escape(origin)}</p>',
+        f'<p class="soft">{escape(origin)}</p>',
         _score(report),
         *_notes(report),
         *_checks(report),
         *_correlations(report),
-        "<h2>Pictures</h2>",
+        *(["<h2>Pictures</h2>"] if drawn else []),
         *(_picture(picture) for picture in drawn),
         "<h2>Tables</h2>",
         _tables(store),

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
+from plotsim_core.columns.foreign_key import belongs_to
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import parent_of
+from plotsim_core.columns.sequence import place_column
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.column_source import LookupPath
-from plotsim_core.config.tables import changes_by_version, changing_sources, is_number
+from plotsim_core.config.tables import changes_by_version, changing_sources
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
+from plotsim_core.validation.references import (
+    FAULT,
+    Relation,
+    match_relations,
+    referred_column,
+    sibling_relations,
+    tree_relations,
+    validity_relations,
+)
 from plotsim_core.validation.row_counts import link_columns, unit_column
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.structure import period_of
@@ -20,16 +31,8 @@ from plotsim_core.validation.table_scan import tally_finding
 
 _TOLERANCE = 1e-9
 """The relative tolerance of a sum: numbers stored as texts are rounded."""
-_FAULT, _SUM = quoted("is wrong"), quoted("sum of parts")
-"""Column aliases that no table has."""
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A rule between the rows of a table and those of `others`; `judge` applies it where all tables are stored."""
-
-    others: tuple[str, ...]
-    judge: Callable[[StoredData], Finding]
+_SUM = quoted("sum of parts")
+"""A column alias that no table has."""
 
 
 def _relations_of(population: Population, table: TablePlan) -> Iterator[Relation]:
@@ -58,16 +61,31 @@ def _relation_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]
 def _reference_relations(
     population: Population, table: TablePlan, column: ColumnPlan, other: TablePlan
 ) -> Iterator[Relation]:
-    if column.spec.source.matched_columns:
-        yield from _match_relations(population, table, column, other)
+    source = column.spec.source
+    if source.matched_columns:
+        yield from match_relations(population, table, column, other)
+    if source.validity is not None:
+        yield from validity_relations(population, table, column, other, source.validity)
+    if source.is_distinct:
+        yield from sibling_relations(population, table, column)
+    if other.name == table.name and not other.spec.is_timed:
+        yield from tree_relations(table, column)
     key, unit = key_column(other.spec), unit_column(population, table)
     if key is None or column.name in link_columns(table):
         return
-    join = f"t.{quoted(column.name)} = o.{quoted(key.name)}"
+    join = f"t.{quoted(column.name)} = o.{quoted(referred_column(table, column))}"
+    if other.spec.is_timed and table.time and not belongs_to(other.name, table.spec, population.dataset):
+        fault = _earlier_condition(population, table, other)
+        if other.name == table.name:  # moments of two rows may be the same
+            fault = f"t.{quoted(table.time)} < o.{quoted(table.time)}"
+        subject = f"{table.name}.{column.name} > {other.name}"
+        yield _join_relation(table, subject, other, join, fault, "rows refer to what comes later")
     other_unit, is_child = unit_column(population, other), other.spec.is_of_units and not other.spec.is_unit_dimension
-    if (other.spec.has_keyed_rows or is_child) and unit is not None and other_unit is not None:
+    if (other.spec.has_keyed_rows or is_child) and unit is not None and other_unit is not None and source.owners != "any":
         fault, noun = f"t.{quoted(unit)} <> o.{quoted(other_unit)}", "rows refer to a row of another unit"
-        if other.name == parent_of(table) and table.time and other.time:
+        if source.owners == "others":
+            fault, noun = f"t.{quoted(unit)} = o.{quoted(other_unit)}", "rows refer to a row of their own unit"
+        elif other.name == parent_of(table) and table.time and other.time:
             fault, noun = (
                 f"{fault} OR t.{quoted(table.time)} <> o.{quoted(other.time)}",
                 "rows are not of their row's unit and time",
@@ -78,58 +96,6 @@ def _reference_relations(
                 "rows refer to what is of another unit or comes later",
             )
         yield _join_relation(table, f"{table.name}.{column.name} > {other.name}", other, join, fault, noun)
-
-
-def _match_relations(population: Population, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
-    """Yield the relation of matching references: an attribute of the referred row equals one of the unit, as of the time of
-    the row where the attribute has versions."""
-    units = population.dimension
-    unit_key, listed_key = key_column(units.spec), key_column(other.spec)
-    unit_name = unit_column(population, table) if units is not table or unit_key is None else unit_key.name
-    if unit_key is None or listed_key is None or unit_name is None:
-        return
-    ((listed_column, unit_attribute),) = column.spec.source.matched_columns.items()
-    is_versioned = next(c for c in units.columns if c.name == unit_attribute).spec.source.history is not None
-    version_filter = _version_condition(population, table, units) if is_versioned else ""
-    if version_filter is None:
-        return
-    types = [
-        c.type
-        for dimension, name in ((units, unit_attribute), (other, listed_column))
-        for c in dimension.columns
-        if c.name == name
-    ]
-    is_numeric = all(is_number(type_) for type_ in types)
-    pair = [f"u.{quoted(unit_attribute)}", f"o.{quoted(listed_column)}"]
-    unit_value, listed_value = pair if is_numeric else [f"CAST({value} AS VARCHAR)" for value in pair]
-    unit_join, listed_join = (
-        f"t.{quoted(unit_name)} = u.{quoted(unit_key.name)}{version_filter}",
-        f"t.{quoted(column.name)} = o.{quoted(listed_key.name)}",
-    )
-    unit_columns = "*" if is_versioned else f"DISTINCT {quoted(unit_key.name)}, {quoted(unit_attribute)}"
-    noun = f"rows do not refer to a row whose {listed_column} is the {unit_attribute} of {units.name}"
-
-    def judge(store: StoredData, units: TablePlan = units) -> Finding:
-        sql = (
-            f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_FAULT}) AS faults FROM "
-            f"(SELECT t.*, {unit_value} IS DISTINCT FROM {listed_value} AS {_FAULT} FROM {store.relation(table)} AS t "
-            f"JOIN (SELECT {unit_columns} FROM {store.full_relation(units)}) AS u ON {unit_join} "
-            f"LEFT JOIN {store.full_relation(other)} AS o ON {listed_join}) GROUP BY 1 ORDER BY 1"
-        )
-        return tally_finding(f"{table.name}.{column.name}", noun, store.arrow(sql))
-
-    yield Relation((other.name, units.name), judge)
-
-
-def _version_condition(population: Population, table: TablePlan, units: TablePlan) -> str | None:
-    """Return the SQL condition that a version `u` is valid at the time of a row `t` (SCD2); None for rows without time."""
-    begin, end = (units.version_columns.get(part) for part in ("valid_from", "valid_to"))
-    if table.time is None or begin is None or end is None:
-        return None
-    date_format = "%Y%m%d%H" if population.grain.name == "hour" else "%Y%m%d"
-    starts, stops = (f"CAST(strftime(u.{quoted(name)}, '{date_format}') AS BIGINT)" for name in (begin, end))
-    time = f"t.{quoted(table.time)}"
-    return f" AND {time} >= {starts} AND ({stops} IS NULL OR {time} < {stops})"
 
 
 def _earlier_condition(population: Population, table: TablePlan, other: TablePlan) -> str:
@@ -146,17 +112,20 @@ def _lookup_relations(population: Population, table: TablePlan, column: ColumnPl
     references = [c.name for c in table.columns if c.spec.source.target_name == other.name and path.by in (None, c.name)]
     other_key = key_column(other.spec)
     key = other_key.name if other_key is not None else ""
-    other_spec = next(c.spec for c in other.columns if c.name == name)
+    other_spec = other.column(name).spec
     has_states = not other.spec.has_keyed_rows
     if has_states and not changes_by_version(other_spec, other.spec):
         return  # the other table holds the state of the latest period
     if has_states and changing_sources(other_spec, other.spec):
         references = [c.name for c in table.columns if c.spec.source.version_part == "row_id"]
         key = ROW_ID
-    if not references or not key:
+    if not references or not key or other_spec.hidden:
         return
     join = f"t.{quoted(references[0])} = o.{quoted(key)}"
-    fault = f"t.{quoted(column.name)} IS DISTINCT FROM o.{quoted(name)}"
+    value = f"t.{quoted(column.name)}"
+    fault = f"{value} IS DISTINCT FROM o.{quoted(name)}"
+    if column.spec.nulls is not None:
+        fault = f"{value} <> o.{quoted(name)}"
     yield _join_relation(
         table, f"{table.name}.{column.name}", other, join, fault, f"values are not those of {other.name}.{name}"
     )
@@ -165,8 +134,8 @@ def _lookup_relations(population: Population, table: TablePlan, column: ColumnPl
 def _join_relation(table: TablePlan, subject: str, other: TablePlan, join: str, fault: str, noun: str) -> Relation:
     def judge(store: StoredData) -> Finding:
         sql = (
-            f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_FAULT}) AS faults FROM "
-            f"(SELECT t.*, {fault} AS {_FAULT} FROM {store.relation(table)} AS t "
+            f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {FAULT}) AS faults FROM "
+            f"(SELECT t.*, {fault} AS {FAULT} FROM {store.relation(table)} AS t "
             f"JOIN {store.full_relation(other)} AS o ON {join}) "
             "GROUP BY 1 ORDER BY 1"
         )
@@ -180,9 +149,11 @@ def _total_relations(
 ) -> Iterator[Relation]:
     other = population.table(detail_table)
     column_pairs = _join_columns(population, table, other)
-    if not column_pairs or table.time is None or other.time is None:
+    is_hidden = summand is not None and other.column(summand).spec.hidden
+    if not column_pairs or table.time is None or other.time is None or is_hidden:
         return
     aggregate = "count(*)" if summand is None else f"coalesce(sum({quoted(summand)}), 0)"
+    missing = "" if column.spec.nulls is not None else f"t.{quoted(column.name)} IS NULL OR "
     total, detail_columns = f"t.{quoted(column.name)}", ", ".join(quoted(detail_column) for _, detail_column in column_pairs)
     join = " AND ".join(
         f"t.{quoted(total_column)} = parts.{quoted(detail_column)}" for total_column, detail_column in column_pairs
@@ -194,7 +165,7 @@ def _total_relations(
             f"WITH parts AS (SELECT {detail_columns}, {aggregate} AS {_SUM} FROM {store.relation(other)} "
             f"GROUP BY {detail_columns}), "
             f"there AS (SELECT DISTINCT {detail_time} FROM {store.relation(other)}) "
-            f"SELECT t.{time} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {total} IS NULL OR "
+            f"SELECT t.{time} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {missing}"
             f"abs({total} - coalesce({_SUM}, 0)) > {_TOLERANCE} * (1 + abs({total}))) AS faults "
             f"FROM {store.relation(table)} AS t LEFT JOIN parts ON {join} "
             f"WHERE t.{time} IN (FROM there) GROUP BY 1 ORDER BY 1"
@@ -209,6 +180,8 @@ def _join_columns(population: Population, table: TablePlan, other: TablePlan) ->
     key = key_column(table.spec)
     if key is not None:
         return [(key.name, c.name) for c in other.columns if c.spec.source.target_name == table.name][:1]
+    if other.spec.parent_name == table.name and place_column(table.spec) is not None:
+        return [(name, name) for name in table.key]
     pairs = [(unit_column(population, table), unit_column(population, other)), (table.time, other.time)]
     return [
         (total_column, detail_column)

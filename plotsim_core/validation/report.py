@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.arrow import ArrowArray, ArrowChunks, schema_of
+from plotsim_core.config.words import enumeration
 from plotsim_core.errors import Problem
 from plotsim_core.plan.correlations import HEADINGS, Correlations
 from plotsim_core.plan.plan import Plan, Population
@@ -40,6 +41,11 @@ PERIODS_SCHEMA = schema_of(
 """One row per period, check and subject: the rows checked, and the faults among them."""
 
 
+def tally_schema(plan: Plan) -> pa.Schema:
+    """Return the schema of tallies: `PERIODS_SCHEMA`, without its dates where there is no window."""
+    return schema_of(field for field in PERIODS_SCHEMA if plan.has_window or field.name != "date_key")
+
+
 @dataclass(frozen=True)
 class Report:
     """The findings of checks, as (name of the check, finding), and the seconds each check took. A report on a whole store
@@ -51,6 +57,12 @@ class Report:
     findings: tuple[tuple[str, Finding], ...]
     seconds: dict[str, float]
     correlations: tuple[tuple[Population, Correlations], ...] = ()
+
+    @property
+    def span(self) -> str:
+        """The judged periods as text; empty where there is no window."""
+        label = self.plan.grain.label
+        return f"{label(self.first)} to {label(self.stop - 1)}" if self.plan.has_window else ""
 
     @property
     def failed(self) -> bool:
@@ -76,29 +88,37 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """The score as text, with the judged percentage if it is not 100."""
-        return f"score {self.score}" if self.judged == 100 else f"score {self.score} ({self.judged} % judged)"
+        """The score as text, with the judged percentage if it is not 100, and without metrics with what it covers."""
+        notes = [f"{self.judged} % judged"] if self.judged != 100 else []
+        if not self.plan.kinds:
+            categories = dict.fromkeys(CHECKS[name].category for name, finding in self.findings if finding.judged)
+            notes.append(f"of {enumeration(list(categories))}: there are no metrics")
+        return f"score {self.score} ({', '.join(notes)})" if notes else f"score {self.score}"
 
     def findings_of(self, check: str) -> list[Finding]:
         """Return the findings of one check."""
         return [finding for name, finding in self.findings if name == check]
 
-    def periods(self) -> pa.Table:
-        """Return the tallies of checks by period; see `PERIODS_SCHEMA`."""
+    def tallies(self) -> pa.Table:
+        """Return the tallies of checks by period, and without a window those of the whole; see `tally_schema`."""
+        schema = tally_schema(self.plan)
         parts = []
         for name, finding in self.findings:
             if finding.tally is not None:
-                dated = finding.tally.filter(finding.tally["date_key"].is_valid())
-                labels = [pa.repeat(pa.scalar(text), len(dated)) for text in (name, finding.subject)]
-                columns: list[ArrowArray | ArrowChunks] = [dated["date_key"], *labels, dated["checked"], dated["faults"]]
-                parts.append(pa.table(columns, schema=PERIODS_SCHEMA))
-        result = pa.concat_tables(parts) if parts else PERIODS_SCHEMA.empty_table()
-        return result.sort_by([("date_key", "ascending"), ("check_name", "ascending"), ("subject", "ascending")])
+                rows = finding.tally.filter(finding.tally["date_key"].is_valid()) if self.plan.has_window else finding.tally
+                labels = {"check_name": name, "subject": finding.subject}
+                columns: dict[str, ArrowArray | ArrowChunks] = {
+                    **{column: rows[column] for column in rows.column_names},
+                    **{label: pa.repeat(pa.scalar(text), len(rows)) for label, text in labels.items()},
+                }
+                parts.append(pa.table([columns[column] for column in schema.names], schema=schema))
+        result = pa.concat_tables(parts) if parts else schema.empty_table()
+        return result.sort_by([(name, "ascending") for name in schema.names[:-2]])
 
     def text(self) -> str:
         """Return the report as text: a line per check, and one per failure."""
-        grain = self.plan.grain
-        lines = [f"{self.plan.name}, {grain.label(self.first)} to {grain.label(self.stop - 1)}: {self.verdict}"]
+        span = f", {self.span}" if self.span else ""
+        lines = [f"{self.plan.name}{span}: {self.verdict}"]
         for check in CHECKS:
             findings = self.findings_of(check)
             if not findings:
@@ -132,8 +152,8 @@ class Report:
             "digest": self.plan.digest,
             "seed": self.plan.seed,
             "scale": self.plan.dataset.scale,
-            "first": self.plan.grain.label(self.first),
-            "last": self.plan.grain.label(self.stop - 1),
+            "first": self.plan.grain.label(self.first) if self.plan.has_window else None,
+            "last": self.plan.grain.label(self.stop - 1) if self.plan.has_window else None,
             "score": self.score,
             "judged": self.judged,
             "failed": self.failed,
@@ -233,4 +253,4 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-__all__ = ["PERIODS_SCHEMA", "TALLY", "Report", "check_directory", "check_store", "check_tables"]
+__all__ = ["TALLY", "Report", "check_directory", "check_store", "check_tables", "tally_schema"]

@@ -10,11 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plotsim_core.columns.primary_key import date_keys, key_text, prefix
+from plotsim_core.columns.primary_key import date_keys, unit_keys
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.row_targets import is_row_reference
+from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
-from plotsim_core.engine.roster import NEVER, Units, codes, select
+from plotsim_core.engine.roster import NEVER, Units, select
+from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Population, TablePlan
@@ -57,9 +59,11 @@ def _expected_of(store: StoredData, table: TablePlan) -> UnitBounds:
 
 
 def unit_column(population: Population, table: TablePlan) -> str | None:
-    """Return the column of a table with the key of the unit of a row; of a bridge, its left one if that is a unit. None if
-    there is no such column."""
-    columns = unit_references(table, {population.dimension.name})
+    """Return the column of a table with the key of the unit of each row; of a bridge, its left one if that is a unit. None
+    if there is no such column, or it has nulls."""
+    if not population.has_units:
+        return None
+    columns = [name for name in unit_references(table, {population.dimension.name}) if not table.column(name).nullable]
     if table.spec.is_bridge:
         columns = [name for name in columns if name == table.key[0]]
     return next(iter(columns), None)
@@ -71,9 +75,11 @@ def link_columns(table: TablePlan) -> tuple[str, ...]:
 
 
 def unit_references(table: TablePlan, dimensions: set[str]) -> list[str]:
-    """Return the columns of a table that refer to dimensions by the key of a unit."""
+    """Return the columns of a table that refer to dimensions by the key of a unit; not those that a dimension has for its
+    own rows."""
     targets = {column.name: column.spec.source.target_name for column in table.columns}
-    return [name for name, parent, _ in table.references if parent in dimensions and targets[name] is not None]
+    references = [(name, parent) for name, parent, _ in table.references if parent in dimensions - {table.name}]
+    return [name for name, _ in references if targets[name] is not None]
 
 
 def endings_sql(store: StoredData) -> str | None:
@@ -122,7 +128,7 @@ def _present_counts(periods: NDArray[np.int64], arrivals: NDArray[np.int64], las
 def _last_periods(store: StoredData, units: Units, endings: pa.Table) -> NDArray[np.int64]:
     """Return the last period of each unit by its stored ending; NEVER without one."""
     population = store.population
-    keys = key_text(prefix(population.dimension.spec), pa.array(codes(population, units)))
+    keys = unit_keys(Block(population, Slice(store.first, store.stop, units.start, units.start + len(units)), units))
     indexes = pc.index_in(keys, endings["unit"].combine_chunks())
     is_ended = np.asarray(pc.is_valid(indexes))
     last_periods = np.full(len(units), NEVER)

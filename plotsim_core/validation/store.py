@@ -79,8 +79,8 @@ class StoredData:
 
     @property
     def kinds(self) -> list[StoredData]:
-        """The same store for this population and for each that its rows may refer to."""
-        indexes = [self.plan.populations.index(other) for other in self.population.others]
+        """The same store for this population, and for each other one."""
+        indexes = (index for index in range(len(self.plan.populations)) if index != self.index)
         return [self, *(replace(self, index=index, memory=Memory()) for index in indexes)]
 
     def columns(self, name: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from plotsim_core.columns.foreign_key import belongs_to
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
@@ -127,7 +128,8 @@ def _reference(store: StoredData, table: TablePlan, column: str, parent: str, ke
 
 def _judged_scope(store: StoredData, table: TablePlan, column: str, parent: str) -> str:
     """Return the SQL condition of the rows whose references are judged: references to earlier rows where all their periods
-    are stored, references to a date where its period is stored, all others everywhere."""
+    are stored, which for plain rows are all that came before, references to a date where its period is stored, all others
+    everywhere."""
     population, target = store.population, store.population.table(parent)
     if target.spec.is_date_dimension:
         stop = store.stop if population.stop is None else population.stop
@@ -135,12 +137,17 @@ def _judged_scope(store: StoredData, table: TablePlan, column: str, parent: str)
         missing_keys = sorted(set(window) - store.stored_keys_of(target))
         return f" AND {quoted(column)} NOT IN ({', '.join(map(str, missing_keys))})" if missing_keys else ""
     look_back = next((c.spec.source.look_back for c in table.columns if c.name == column), None)
-    if look_back is None or not target.spec.has_keyed_rows or target.time is None:
+    is_earlier = target.spec.is_timed and not belongs_to(parent, table.spec, population.dataset)
+    if look_back is None or not (target.spec.has_keyed_rows or is_earlier) or target.time is None:
         return ""
     stored_keys = store.stored_keys_of(target)
+    if is_earlier:
+        look_back = store.stop - population.first
     keys = population.grain.keys(np.arange(store.first - look_back, store.stop, dtype=np.int64)).tolist()
     is_stored = [store.first - look_back + index < population.first or key in stored_keys for index, key in enumerate(keys)]
     complete_keys = [keys[index] for index in range(look_back, len(keys)) if all(is_stored[index - look_back : index + 1])]
+    if table.time is None:
+        return "" if all(is_stored) else " AND FALSE"
     return f" AND {period_of(table)} IN ({', '.join(map(str, complete_keys)) or 'NULL'})"
 
 

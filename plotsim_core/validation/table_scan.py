@@ -19,9 +19,10 @@ _TOLERANCE = 1e-9
 
 
 def bounds_of(population: Population, table: TablePlan, column: ColumnPlan) -> tuple[float, float] | None:
-    """Return the closed range of the values of a metric column; None for other columns and unbounded metrics."""
+    """Return the closed range of the values of a metric column; None for other columns, for those of
+    another type than the metric's, and for unbounded metrics."""
     metric = column.spec.source.stored_metric
-    if metric is None:
+    if metric is None or column.spec.as_type is not None:
         return None
     spec = population.metrics[population.metric_index(metric)].spec
     bounds = None if "crowd" in table.spec.knows and spec.sized else spec.bounds  # a sum may exceed them

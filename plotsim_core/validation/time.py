@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.columns.primary_key import key_text, prefix
-from plotsim_core.engine.roster import codes
+from plotsim_core.columns.primary_key import unit_keys
+from plotsim_core.config.tables import is_number
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.cell_samples import sampled_blocks
@@ -35,15 +35,16 @@ def _life_tables(population: Population, table: TablePlan) -> frozenset[str] | N
 def _living_references(population: Population, kind: Population, table: TablePlan) -> list[str]:
     """Return the columns of a table that refer to units of a kind which live at the time of the row. A snapshot has none of
     another kind: these were drawn once, for the life of its own unit."""
-    if table.spec.cadence == "snapshot" and kind is not population:
+    if not kind.has_units or (table.spec.cadence == "snapshot" and kind is not population):
         return []
     return unit_references(table, {kind.dimension.name})
 
 
 def _lives(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for kind in store.kinds:
-        dimension, is_other_kind = kind.population.dimension.name, kind is not store
+        is_other_kind = kind is not store
         for column in _living_references(store.population, kind.population, table):
+            dimension = kind.population.dimension.name
             lives = store.cached(f"lives of {dimension}", partial(_lives_sql, kind, dimension))
             time, comparison = quoted(table.time or ""), "<=" if is_other_kind else "<"
             faults = f"count(*) FILTER (WHERE {time} < arrived OR last < {time} OR ended {comparison} {time})"
@@ -63,7 +64,7 @@ def _lives_sql(store: StoredData, dimension: str) -> str:
     for _, block in sampled_blocks(population, store.first, store.stop, _MAX_LIVES):
         units = block.units
         leaves.append(population.grain.keys(np.minimum(units.last_period, store.stop)))
-        keys.append(key_text(prefix(population.table(dimension).spec), pa.array(codes(population, units))))
+        keys.append(unit_keys(block))
         arrivals.append(population.grain.keys(units.arrival))
     spans = {name: pa.array(np.concatenate(dates)) for name, dates in (("arrived", arrivals), ("last", leaves))}
     store.connection.register(name, pa.table({"unit": pa.concat_arrays(keys), **spans}))
@@ -115,12 +116,14 @@ def _order_sql(store: StoredData, table: TablePlan, name: str) -> str | None:
     """Return the SQL of (date_key, early: whether a moment is before that of the preceding number) for the events of some
     periods; None for tables without numbered rows, and where moments have jitter."""
     unit = unit_column(store.population, table)
-    if store.population.dataset.noise.temporal_jitter > 0 or not table.spec.is_driven or unit is None:
+    key = next((column for column in table.columns if column.spec.source.has_rising_keys), None)
+    if store.population.dataset.noise.temporal_jitter > 0 or not table.spec.is_driven or unit is None or key is None:
         return None
     scan = table_scan(store, table)
     keys, row_count = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)
     period_list = ", ".join(str(key) for key in keys[:: max(1, row_count // _MAX_EVENTS)])
-    number = rf"TRY_CAST(regexp_extract({quoted(table.key[0])}, '(\d+)$', 1) AS BIGINT)"
+    digits = rf"TRY_CAST(regexp_extract({quoted(key.name)}, '(\d+)$', 1) AS BIGINT)"
+    number = quoted(key.name) if is_number(key.type) else digits
     window = f"PARTITION BY {quoted(unit)}, {quoted(table.time or '')} ORDER BY {number}"
     return (
         f"SELECT {quoted(table.time or '')} AS date_key, {quoted(name)} < lag({quoted(name)}) OVER ({window}) AS early "

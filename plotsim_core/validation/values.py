@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.effects import missing_on, noise_of, null_rate
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.validation.chance import BLOCKING, bernstein, hit_bounds
@@ -17,12 +18,39 @@ _NOT_IN_LEDGER = "the ledger does not tell it of rows that were dropped"
 
 
 def _null_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if any(not column.nullable or _judged_metric(table, column) for column in table.columns) else None
+    is_judged = any(not column.nullable or _null_odds(population, table, column) is not None for column in table.columns)
+    return NO_TABLES if is_judged else None
 
 
-def _judged_metric(table: TablePlan, column: ColumnPlan) -> str | None:
-    """Return the metric whose null rate a column has: one in a fact, which holds each value once; None for others."""
-    return column.spec.source.stored_metric if table.spec.is_per_cell else None
+def _null_odds(population: Population, table: TablePlan, column: ColumnPlan) -> tuple[float, float] | None:
+    """Return the share of values of a column that are null, and how far the odds of a unit may lie above it where nulls are
+    missing at random (MAR). None where the config says no share (values are null where a formula is true, or where those
+    are that they are made of), where several rows show one value, and where values decide which rows there are."""
+    nulls, dataset = column.spec.nulls, population.dataset
+    if (nulls is not None and nulls.where is not None) or _decides_rows(table, column):
+        return None
+    declared_rate = nulls.rate or 0.0 if nulls is not None else 0.0
+    name = column.spec.source.stored_metric
+    if name is not None and table.spec.is_per_cell:
+        metric = population.metrics[population.metric_index(name)].spec
+        odds = noise_of(dataset, metric).mar_rate if missing_on(dataset, metric) is not None else 0.0
+        return 1.0 - (1.0 - null_rate(dataset, metric)) * (1.0 - declared_rate), odds
+    is_repeated = bool(table.shown_table) or table.spec.history is not None
+    if nulls is None or is_repeated or column.spec.source.is_nullable(column.spec, dataset):
+        return None
+    return declared_rate, 0.0
+
+
+def _decides_rows(table: TablePlan, column: ColumnPlan) -> bool:
+    """Return whether a column decides which rows of its table there are, by itself or through others."""
+    pending, visited = [*table.spec.row_origins()], set[Origin]()
+    while pending:
+        origin = pending.pop()
+        if origin not in visited:
+            visited.add(origin)
+            readers = (other for other in table.spec.columns if origin == (table.name, other.name))
+            pending += [read for other in readers for read in other.depends_on(table.spec)]
+    return (table.name, column.name) in visited
 
 
 def _nulls(store: StoredData, table: TablePlan) -> Iterator[Finding]:
@@ -35,12 +63,8 @@ def _nulls(store: StoredData, table: TablePlan) -> Iterator[Finding]:
         finding = count_finding(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
         if not column.nullable:
             yield finding
-        elif (name := _judged_metric(table, column)) is not None:
-            metric = store.population.metrics[store.population.metric_index(name)]
-            dataset, odds = store.population.dataset, 0.0
-            if missing_on(dataset, metric.spec) is not None:
-                odds = noise_of(dataset, metric.spec).mar_rate
-            yield _null_rate_finding(finding, null_rate(dataset, metric.spec), odds, store.stop - store.first)
+        elif (rates := _null_odds(store.population, table, column)) is not None:
+            yield _null_rate_finding(finding, *rates, store.stop - store.first)
 
 
 def _unlisted_columns(store: StoredData, table: TablePlan) -> set[str]:

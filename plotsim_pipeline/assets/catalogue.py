@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -21,7 +21,6 @@ from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.stages import stage_of
 from plotsim_pipeline.assets.lineage import column_lineage
 from plotsim_pipeline.assets.metadata import column_schema
-from plotsim_pipeline.parameters import target_rows
 from plotsim_pipeline.stores.placement import placement_metadata
 
 LAYER = "layer"
@@ -54,7 +53,7 @@ def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entr
     lineage = column_lineage(plan, table)
     return Entry(
         group_name=stage_group(plan) if layer == STAGE else plan.name,
-        description=table.description if table.time is not None else f"{table.description} {_STATE}",
+        description=table.description if table.time is not None or not plan.has_window else f"{table.description} {_STATE}",
         kinds={"table", store},
         owners=owners(plan),
         tags={LAYER: layer},
@@ -65,7 +64,6 @@ def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entr
                 table.time,
                 table.key,
                 [column.name for column in table.columns],
-                partial(target_rows, plan),
                 measures(table),
             ),
             "cadence": str(cadence(table, plan.grain.name)),
@@ -87,10 +85,11 @@ def measures(table: TablePlan) -> list[str]:
 
 
 def entry_of_report(
-    plan: Plan, name: str, description: str, key: Sequence[str], schema: dg.TableSchema, store: str
+    plan: Plan, name: str, description: str, time: str | None, key: Sequence[str], schema: dg.TableSchema, store: str
 ) -> Entry:
-    """Return the entry of the report of a dataset's partitions: rows of `schema`, told apart by `key`, which begins with
-    the column of time. Raises UsageError for owners that are none."""
+    """Return the entry of the report of a dataset's partitions: rows of `schema`, told apart by the column of time, where
+    there is one, and by `key`. Raises UsageError for owners that are none."""
+    row_key = key if time is None else (time, *key)
     return Entry(
         group_name=plan.name,
         description=description,
@@ -98,7 +97,7 @@ def entry_of_report(
         owners=owners(plan),
         tags={LAYER: REPORT},
         metadata={
-            **placement_metadata(plan, name, key[0], key, target_rows=partial(target_rows, plan)),
+            **placement_metadata(plan, name, time, row_key),
             "dagster/column_schema": schema,
             **code_reference(plan),
         },

@@ -6,6 +6,7 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.config.column_source import POSITION, Origin
+from plotsim_core.config.tables import matched_origin
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.stages import STAGES, stage_names
@@ -59,18 +60,20 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
     for name, parent, key in table.references:
         if name == column.name and parent != table.name:
             yield parent, key
-            for parent_column, own_column in column.spec.source.matched_columns.items():
+            for parent_column, source_name in column.spec.source.matched_columns.items():
                 yield parent, parent_column
-                units = plan.population_of(table).dimension
-                if units.name == table.name:
-                    yield from _origins(plan, table, next(other for other in table.columns if other.name == own_column))
+                owner_name, own_column = matched_origin(source_name, table.spec, plan.population_of(table).dimension.spec)
+                if owner_name == table.name:
+                    yield from _origins(plan, table, table.column(own_column))
                 else:
-                    yield units.name, own_column
-    for source_name, name in column.spec.source.reads(table.spec):
-        if source_name != table.name:
+                    yield owner_name, own_column
+            yield from ((parent, bound) for bound in column.spec.source.validity or ())
+    for source_name, name in column.spec.reads(table.spec):
+        owner = plan.table(source_name)
+        if source_name != table.name and not owner.column(name).spec.hidden:
             yield source_name, name
         else:
-            yield from _origins(plan, table, next(other for other in table.columns if other.name == name))
+            yield from _origins(plan, owner, owner.column(name))
     summand = column.spec.source.summand
     if summand is not None and summand[1] is None:
         child = plan.table(summand[0])

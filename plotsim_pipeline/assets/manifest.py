@@ -33,7 +33,7 @@ def _manifest(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
         }
         return {
             "manifest": dg.MetadataValue.path(path),
-            "as_of": head["window"]["last"],
+            **({"as_of": head["window"]["last"]} if plan.has_window else {}),
             **{section: dg.MetadataValue.table(records) for section, records in section_tables.items() if records},
         }
 

@@ -15,18 +15,18 @@ from plotsim_core.validation.charts import Picture, pictures
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.glances import stage_glance
 from plotsim_core.validation.html_page import page
-from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
+from plotsim_core.validation.report import Report, check_store, tally_schema
 from plotsim_pipeline.assets.catalogue import entry_of_report
 from plotsim_pipeline.assets.drawings import drawing_metadata
 from plotsim_pipeline.assets.report_files import write_report_file
 from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, Run, asset_of_all, partitioned_asset
 from plotsim_pipeline.checks.tables import Judge, StoredCheck, Verdict, in_store
-from plotsim_pipeline.sensors.reconcile import REPORT_TIME, VALIDATION_REPORT
+from plotsim_pipeline.sensors.reconcile import REPORT_TIME, VALIDATION_REPORT, report_time
 from plotsim_pipeline.stores.store import Store
 
 OVERVIEW = "overview"
 NOTHING_BROKEN = "nothing_broken"
-_KEY = (REPORT_TIME, "check_name", "subject")
+_KEY = ("check_name", "subject")
 _COLUMNS = {
     REPORT_TIME: "Date key of the period that was judged.",
     "check_name": "Name of the check.",
@@ -34,39 +34,49 @@ _COLUMNS = {
     "checked": "Number of rows that the check looked at.",
     "faults": "Number of rows that are wrong.",
 }
-_PERIODS = dg.TableSchema([dg.TableColumn(field.name, str(field.type), _COLUMNS[field.name]) for field in PERIODS_SCHEMA])
+_TALLIES = "What the checks counted, by period."
 _MAX_DRAWINGS = 12
 """How many drawings of a picture are kept as metadata; the page has them all."""
 
 
 def report_assets(
-    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED_RESOURCES
+    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition | None, needs: Needs = SHARED_RESOURCES
 ) -> list[dg.AssetsDefinition]:
     """Return the report of a dataset's partitions, and the overview of the whole."""
     return [_validation_report(plan, partitions, needs), _overview(plan, needs)]
 
 
-def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs) -> dg.AssetsDefinition:
-    description = "Stored data judged against the config: one row per period, check and subject."
+def _validation_report(
+    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition | None, needs: Needs
+) -> dg.AssetsDefinition:
+    subject = "period, check and subject" if plan.has_window else "check and subject"
+    description = f"Stored data judged against the config: one row per {subject}."
 
     def rows(run: Run, first: int, stop: int) -> tuple[pa.Table, Mapping[str, Any]]:
         report = run.findings.report(run.plan, run.store, first, stop)
         for line in report.text().splitlines():
             run.context.log.info(line)
-        schema = PERIODS_SCHEMA.with_metadata({**run.plan.origin, "description": "What the checks counted, by period."})
+        schema = tally_schema(run.plan).with_metadata({**run.plan.origin, "description": _TALLIES})
         metadata = {**_score(report), "checks": dg.MetadataValue.table(_records(report))}
-        return report.periods().cast(schema), metadata
+        return report.tallies().cast(schema), metadata
 
     return partitioned_asset(
         plan,
         VALIDATION_REPORT,
         partitions,
         needs,
-        entry=entry_of_report(plan, VALIDATION_REPORT, description, _KEY, _PERIODS, needs.store_kind),
+        entry=entry_of_report(
+            plan, VALIDATION_REPORT, description, report_time(plan), _KEY, _column_schema(plan), needs.store_kind
+        ),
         deps=[table.name for table in plan.tables],
         checks=[in_store(VALIDATION_REPORT), _nothing_broken()],
         rows=rows,
     )
+
+
+def _column_schema(plan: Plan) -> dg.TableSchema:
+    fields = tally_schema(plan)
+    return dg.TableSchema([dg.TableColumn(field.name, str(field.type), _COLUMNS[field.name]) for field in fields])
 
 
 def _nothing_broken() -> StoredCheck:

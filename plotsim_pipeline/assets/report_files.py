@@ -23,7 +23,10 @@ def write_report_file(store: Store, name: str, pieces: Iterable[str]) -> str:
 
 
 def stored_periods(plan: Plan, store: Store) -> tuple[int, int] | None:
-    """Return (first, stop) of the periods that are stored of any fact or event, without the states; None for none."""
+    """Return (first, stop) of the periods that are stored of any fact or event, without the states; None for none. Without a
+    window it is the one period as soon as any table is stored."""
+    if not plan.has_window:
+        return (plan.first, plan.first + 1) if any(store.intact_partitions(plan.name).values()) else None
     timed_tables = {table.name for table in plan.tables if table.time is not None}
     keys = {
         key

@@ -10,9 +10,10 @@ import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan, batches
-from plotsim_core.output.partitions import keys_between
+from plotsim_core.output.partitions import WHOLE, keys_between
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
+from plotsim_core.tables.state_changes import is_kept_by_change, state_changes
 from plotsim_core.validation.glances import stage_glance
 from plotsim_pipeline.assets.catalogue import STAGE, TABLE, Entry, entry_of_table, overview_entry
 from plotsim_pipeline.assets.drawings import drawing_metadata
@@ -22,10 +23,12 @@ from plotsim_pipeline.assets.report_files import stored_periods
 from plotsim_pipeline.checks.findings import FINDINGS, Findings
 from plotsim_pipeline.checks.tables import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
 from plotsim_pipeline.parameters import parameter_metadata, parameters_of, plan_with, refuse_mixture
-from plotsim_pipeline.partitions import backfill_policy, periods_between
+from plotsim_pipeline.partitions import backfill_policy, moment_of, periods_between
 from plotsim_pipeline.runs import PARAMETERS_TAG, run_keys
 from plotsim_pipeline.stores import store_from_environment
+from plotsim_pipeline.stores.checkpoints import save_checkpoints, take_checkpoints
 from plotsim_pipeline.stores.duckdb import DuckDBStore
+from plotsim_pipeline.stores.state_rows import StateRows
 from plotsim_pipeline.stores.store import Store
 
 
@@ -88,14 +91,14 @@ def resources_of(plan: Plan, needs: Needs = SHARED_RESOURCES) -> dict[str, dg.Re
 
 
 def stage_assets(
-    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED_RESOURCES
+    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition | None, needs: Needs = SHARED_RESOURCES
 ) -> list[dg.AssetsDefinition]:
     """Return the engine's stages as assets, of each kind of unit each after the one before it."""
     return [_table_asset(plan, stage_table(plan, name), partitions, STAGE, needs, None) for name in stage_names(plan)]
 
 
 def table_assets(
-    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED_RESOURCES
+    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition | None, needs: Needs = SHARED_RESOURCES
 ) -> list[dg.AssetsDefinition]:
     """Return the tables of the config as assets, each with the checks of it that need no table made after it."""
     checks_plan = check_plan(plan)
@@ -138,15 +141,16 @@ def asset_of_all(
 def partitioned_asset(
     plan: Plan,
     name: str,
-    partitions: dg.TimeWindowPartitionsDefinition,
+    partitions: dg.TimeWindowPartitionsDefinition | None,
     needs: Needs,
     *,
     entry: Entry,
     deps: Sequence[str],
     checks: Sequence[StoredCheck],
-    rows: Callable[[Run, int, int], tuple[pa.Table | pa.RecordBatchReader, Mapping[str, Any]]],
+    rows: Callable[[Run, int, int], tuple[pa.Table | pa.RecordBatchReader | StateRows, Mapping[str, Any]]],
 ) -> dg.AssetsDefinition:
-    """Return an asset that stores rows of periods, and the checks that judge what is stored of it.
+    """Return an asset that stores rows of periods, or without partitions a state, and the checks that judge what is stored
+    of it.
 
     `rows(run, first, stop)` gives the rows, and metadata of them all, which the last partition of a materialisation has. The
     checks are judged when the rows are stored, and alone, of all that is stored, where only they are asked for.
@@ -175,12 +179,16 @@ def partitioned_asset(
     )
     def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # an annotation would fix the output's type
         run = run_of(context, plan, needs)
-        keys = list(context.partition_keys) if key in context.selected_asset_keys else None
+        keys: list[str] | None = None  # where only checks are asked for
+        if key in context.selected_asset_keys:
+            keys = [WHOLE] if partitions is None else list(context.partition_keys)
         if keys is not None:
             run.findings.forget(name)
+            take_checkpoints(run.plan, run.store.folder)
             value, range_metadata = rows(run, *periods_between(plan, keys))
             if range_metadata:  # one partition tells what is of all: every one would have a copy
-                context.add_asset_metadata(range_metadata, asset_key=key, partition_key=keys[-1])
+                last_key = None if partitions is None else keys[-1]
+                context.add_asset_metadata(range_metadata, asset_key=key, partition_key=last_key)
             yield dg.MaterializeResult(
                 asset_key=key,
                 value=value,
@@ -188,6 +196,7 @@ def partitioned_asset(
                 metadata=parameter_metadata(run.parameters),
                 tags={CODE_VERSION: run.plan.digest},
             )
+            save_checkpoints(run.plan, run.store.folder)  # the rows are stored by now
         names = {check.name for check in context.selected_asset_check_keys}
         yield from check_results(run, [check for check in checks if check.name in names], keys)
 
@@ -241,24 +250,38 @@ def common_check_assets(plan: Plan, needs: Needs = SHARED_RESOURCES) -> list[dg.
     return [_judge]
 
 
+def rows_to_store(plan: Plan, table: TablePlan, first: int, stop: int) -> pa.RecordBatchReader | StateRows:
+    """Return the rows of a stage or a table in some periods; of a state that is kept by change, what may be asked for."""
+
+    def whole() -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_batches(*batches(plan, table.name, first, stop))
+
+    def changes() -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_batches(plan.schema(table), state_changes(plan, table, first, stop))
+
+    if first == plan.first or not is_kept_by_change(table):
+        return whole()
+    return StateRows(moment_of(plan, first), plan.schema(table), changes, whole)
+
+
 def _table_asset(
     plan: Plan,
     table: TablePlan,
-    partitions: dg.TimeWindowPartitionsDefinition,
+    partitions: dg.TimeWindowPartitionsDefinition | None,
     layer: str,
     needs: Needs,
     checks_plan: CheckPlan | None,
 ) -> dg.AssetsDefinition:
     """Return the asset of a stage or a table."""
 
-    def rows(run: Run, first: int, stop: int) -> tuple[pa.RecordBatchReader, Mapping[str, Any]]:
+    def rows(run: Run, first: int, stop: int) -> tuple[pa.RecordBatchReader | StateRows, Mapping[str, Any]]:
         glance = stage_glance(run.plan, table.name, first, stop)
         metadata = (
             {}
             if glance is None
             else {"at_a_glance": drawing_metadata(table.name, [glance.drawing]), "glance_shows": glance.description}
         )
-        return pa.RecordBatchReader.from_batches(*batches(run.plan, table.name, first, stop)), metadata
+        return rows_to_store(run.plan, table, first, stop), metadata
 
     return partitioned_asset(
         plan,

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 
 from plotsim_core import Plan, UsageError
+from plotsim_core.output.partitions import WHOLE
 from plotsim_pipeline.assets.manifest import MANIFEST
 from plotsim_pipeline.assets.report import OVERVIEW
 from plotsim_pipeline.commands.status import Step, TableStatus, chosen, keys_in_range, statuses, steps
@@ -149,7 +150,7 @@ def materialise(
             seconds[name] = time.perf_counter() - start_times.get(name, time.perf_counter())
             progress("done" if event.event_type_value == "STEP_SUCCESS" else "failed", name)
 
-    tags = dict(zip(RANGE, (step.keys[0], step.keys[-1]), strict=True)) if step.keys else {}
+    tags = dict(zip(RANGE, (step.keys[0], step.keys[-1]), strict=True)) if step.keys and plan.has_window else {}
     tags[REPOSITORY_TAG] = f"{REPOSITORY}@{LOCATION}"
     config: dict[str, Any] = {"loggers": _LOGGERS}
     if parameters:
@@ -261,9 +262,11 @@ def _print_summary(
         if table.table == VALIDATION_REPORT:
             continue
         duration = f"{seconds[table.table]:.2f}" if table.table in seconds else ""
-        partition_count = len(table.made) + len(table.due)
+        partition_count = len(table.made_keys) + len(table.due)
         made_text = (
-            ("as of the latest" if table.made else "none") if table.is_state else f"{len(table.made)} of {partition_count}"
+            (_state_text(plan) if table.made_keys else "none")
+            if table.is_state
+            else f"{len(table.made_keys)} of {partition_count}"
         )
         summary.add_row(table.table, f"{table.rows:,}", made_text, duration)
     for name in (VALIDATION_REPORT, OVERVIEW, MANIFEST):
@@ -275,15 +278,22 @@ def _print_summary(
     console.print(f"The Dagster UI:  {command('ui')}")
 
 
+def _state_text(plan: Plan) -> str:
+    return "as of the latest" if plan.has_window else WHOLE
+
+
 def first_query(plan: Plan) -> str:
-    """Return a query worth starting with: how the metrics of the first fact move over time, or how many events there are."""
+    """Return a query worth starting with: how the metrics of the first fact move over time, or how many events there are.
+    Where nothing has a time it shows some rows."""
     timed_tables = [table for table in plan.clean.tables if table.time is not None and not table.spec.is_date_dimension]
     first_table = next(
         (table for table in timed_tables if table.spec.is_per_cell), timed_tables[0] if timed_tables else plan.tables[0]
     )
+    if first_table.time is None:
+        return f"SELECT * FROM {plan.name}.{first_table.name} LIMIT 5"
     metrics = list(first_table.stored_metrics)[:2]
     expressions = [
-        *filter(None, [first_table.time]),
+        first_table.time,
         "count(*) AS rows",
         *(f"round(avg({name}), 2) AS {name}" for name in metrics),
     ]

@@ -9,12 +9,13 @@ import pyarrow as pa
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.families import did_you_mean
-from plotsim_core.validation.report import PERIODS_SCHEMA
+from plotsim_core.output.partitions import WHOLE
+from plotsim_core.validation.report import tally_schema
 from plotsim_pipeline.assets.manifest import MANIFEST
 from plotsim_pipeline.assets.metadata import CODE_VERSION
 from plotsim_pipeline.assets.report import OVERVIEW
 from plotsim_pipeline.partitions import keys_made
-from plotsim_pipeline.sensors.reconcile import REPORT_TIME, VALIDATION_REPORT
+from plotsim_pipeline.sensors.reconcile import VALIDATION_REPORT, report_time
 from plotsim_pipeline.stores.store import Partition, Store
 
 _MAX_RANGES = 3
@@ -22,7 +23,7 @@ _MAX_RANGES = 3
 
 @dataclass(frozen=True)
 class TableStatus:
-    """What a store holds of one table, of the partitions that are asked for: those `made` from the config as it is, those
+    """What a store holds of one table, of the partitions that are asked for: `made_keys` from the config as it is, those
     `missing`, those `stale` by the digest of what they were made from, and those `outside` the window. `obstacle` is why its
     stored partitions cannot take further ones, if they cannot.
 
@@ -32,7 +33,7 @@ class TableStatus:
     table: str
     is_state: bool
     rows: int
-    made: tuple[str, ...]
+    made_keys: tuple[str, ...]
     missing: tuple[str, ...]
     stale: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
@@ -46,22 +47,23 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class Step:
-    """One run: assets, and a range of partitions without a gap; no partitions for what is told of all that is stored."""
+    """One run: assets, and a range of partitions without a gap; no partitions for what is told of all that is stored, and
+    without a window WHOLE alone."""
 
     keys: tuple[str, ...]
     assets: tuple[str, ...]
 
     def __str__(self) -> str:
         assets = ", ".join(self.assets)
-        return f"{range_text(self.keys)} ({len(self.keys)}): {assets}" if self.keys else assets
+        return f"{range_text(self.keys)} ({len(self.keys)}): {assets}" if self.keys not in ((), (WHOLE,)) else assets
 
 
 def stored_schemas(plan: Plan) -> dict[str, tuple[str | None, pa.Schema]]:
     """Return the time column and the schema of every table of a dataset, and of its report, by name."""
-    report = PERIODS_SCHEMA.with_metadata(plan.origin)
+    report = tally_schema(plan).with_metadata(plan.origin)
     return {
         **{table.name: (table.time, plan.schema(table)) for table in plan.tables},
-        VALIDATION_REPORT: (REPORT_TIME, report),
+        VALIDATION_REPORT: (report_time(plan), report),
     }
 
 
@@ -93,7 +95,7 @@ def _partitions_status(
         table=name,
         is_state=False,
         rows=sum(partition.rows for partition in partitions.values()),
-        made=tuple(key for key in keys if key in partitions and partitions[key].digest == plan.digest),
+        made_keys=tuple(key for key in keys if key in partitions and partitions[key].digest == plan.digest),
         missing=tuple(key for key in keys if key not in partitions),
         stale={digest: tuple(digest_keys) for digest, digest_keys in stale_keys.items()},
         outside=tuple(key for key in partitions if key not in requested_keys),
@@ -192,6 +194,8 @@ def keys_in_range(plan: Plan, keys: Sequence[str], text: str | None) -> list[str
     """Return the keys of a range such as `A...B`, both included, or `A`. Raises UsageError for what is no such range."""
     if text is None:
         return list(keys)
+    if not plan.has_window:
+        raise UsageError(f"{plan.name} has no partitions: its config has no window, and its tables are made whole")
     ends = text.split("...")
     for end in ends:
         if end not in keys:

@@ -64,7 +64,10 @@ def _status_table(inventory: Inventory) -> Table:
     for table in inventory.tables:
         stale_text = "; ".join(f"{ranges(inventory.keys, keys)} ({digest})" for digest, keys in table.stale.items())
         outside_note = f" and {len(table.outside)} others" if table.outside else ""
-        made_text = ("as of " if table.is_state and table.made else "") + ranges(inventory.keys, table.made) + outside_note
+        is_dated_state = table.is_state and inventory.plan.has_window
+        made_text = (
+            ("as of " if is_dated_state and table.made_keys else "") + ranges(inventory.keys, table.made_keys) + outside_note
+        )
         status_table.add_row(table.table, f"{table.rows:,}", made_text, ranges(inventory.keys, table.missing), stale_text)
     return status_table
 
@@ -84,7 +87,7 @@ def _table_json(table: TableStatus) -> dict[str, Any]:
     stale_keys = {digest: list(keys) for digest, keys in table.stale.items()}
     return {
         "rows": table.rows,
-        "made": list(table.made),
+        "made": list(table.made_keys),
         "missing": list(table.missing),
         "stale": stale_keys,
         "obstacle": table.obstacle,

@@ -32,13 +32,13 @@ def verified_statuses(plan: Plan, store: Store, keys: Sequence[str], tables: Seq
 
 def _verified_status(plan: Plan, store: Store, keys: Sequence[str], status: TableStatus, table: TablePlan) -> TableStatus:
     different_keys: set[str] = set()
-    for stretch in _stretches(keys, set(status.made)):
+    for stretch in _stretches(keys, set(status.made_keys)):
         first, stop = periods_between(plan, stretch)
         with store.open_tables(plan, first, stop) as stored:
             different_keys.update(_different_partitions(plan, stored, table, stretch))
-    made_keys = tuple(key for key in status.made if key not in different_keys)
+    made_keys = tuple(key for key in status.made_keys if key not in different_keys)
     missing_keys = tuple(key for key in keys if key in different_keys or key in status.missing)
-    return replace(status, made=made_keys, missing=missing_keys)
+    return replace(status, made_keys=made_keys, missing=missing_keys)
 
 
 def _stretches(keys: Sequence[str], made_keys: set[str]) -> Iterator[list[str]]:

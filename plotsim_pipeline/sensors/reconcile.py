@@ -14,6 +14,7 @@ from itertools import islice
 import dagster as dg
 
 from plotsim_core import Plan
+from plotsim_core.output.partitions import WHOLE
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_pipeline.assets.metadata import CODE_VERSION, DATA_VERSION
 from plotsim_pipeline.checks.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
@@ -43,10 +44,15 @@ class Difference:
     lost: tuple[str, ...]
 
 
+def report_time(plan: Plan) -> str | None:
+    """Return the time column of the report of a dataset; None without a window, where it is a state."""
+    return REPORT_TIME if plan.has_window else None
+
+
 def time_columns(plan: Plan) -> dict[str, str | None]:
     """Return the time column of each partitioned asset of a dataset, None for a state, by name."""
     stages = [stage_table(plan, name) for name in stage_names(plan)]
-    return {**{table.name: table.time for table in (*stages, *plan.tables)}, VALIDATION_REPORT: REPORT_TIME}
+    return {**{table.name: table.time for table in (*stages, *plan.tables)}, VALIDATION_REPORT: report_time(plan)}
 
 
 def differences(plan: Plan, store: Store, instance: dg.DagsterInstance, names: Sequence[str] = ()) -> list[Difference]:
@@ -58,7 +64,7 @@ def differences(plan: Plan, store: Store, instance: dg.DagsterInstance, names: S
     for name, time_column in time_columns(plan).items():
         if names and name not in names:
             continue
-        known_keys = instance.get_materialized_partitions(dg.AssetKey([plan.name, name]))
+        known_keys = _known_keys(plan, instance, dg.AssetKey([plan.name, name]))
         stored_partitions = partitions.get(name, {})
         made_partitions = (
             stored_partitions if time_column is not None else state_keys(plan, partitions, stored_partitions, keys)
@@ -69,6 +75,13 @@ def differences(plan: Plan, store: Store, instance: dg.DagsterInstance, names: S
         lost_keys = tuple(key for key in keys if key in settled_keys and key in known_keys and key not in made_partitions)
         table_differences.append(Difference(name, unreported, lost_keys if time_column is not None else lost_keys[-1:]))
     return table_differences
+
+
+def _known_keys(plan: Plan, instance: dg.DagsterInstance, asset: dg.AssetKey) -> set[str]:
+    """Return the partitions of an asset that an instance takes for made; WHOLE for one without partitions."""
+    if plan.has_window:
+        return instance.get_materialized_partitions(asset)
+    return set() if instance.get_latest_materialization_event(asset) is None else {WHOLE}
 
 
 def state_keys(
@@ -97,8 +110,8 @@ def events_for(plan: Plan, instance: dg.DagsterInstance, difference: Difference)
         yield dg.AssetMaterialization(
             asset,
             description="Made elsewhere, and reported from the store.",
-            partition=key,
-            metadata={"dagster/partition_row_count": partition.rows},
+            partition=key if plan.has_window else None,
+            metadata={f"dagster/{'partition_' if plan.has_window else ''}row_count": partition.rows},
             tags={CODE_VERSION: partition.digest, DATA_VERSION: f"{partition.digest}-{difference.table}"},
         )
     check, broken = dg.AssetCheckKey(asset, IN_STORE), Broken(difference.lost)

@@ -43,6 +43,7 @@ from plotsim_pipeline.stores.filesystem import (
 )
 from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG
+from plotsim_pipeline.stores.state_rows import merged_state, require_state
 from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ class DeltaStore(Store):
         table = self._table(filesystem, placement, schema)
         if placement.time is None and (kept_rows := _later_state(table, placement, schema)) is not None:
             return kept_rows
+        if placement.since is not None:
+            require_state(placement, self.state_moment(placement, schema))
+            batches = merged_state(self.stream(placement), batches, placement.key)
         add_actions: list[AddAction] = []
 
         def write_partition(key: str, partition_schema: pa.Schema, rows: Batches) -> int:
@@ -99,7 +103,7 @@ class DeltaStore(Store):
                 _commit(table, schema, placement, add_actions)
                 return row_counts
             except delta.exceptions.CommitFailedError:  # another writer was there first
-                if attempt == _MAX_COMMITS - 1:
+                if attempt == _MAX_COMMITS - 1 or placement.since is not None:  # and the state may be another
                     raise  # the files stay until a vacuum, as after any commit of which nobody knows whether it is there
                 time.sleep(random.uniform(0, 0.02 * min(attempt + 1, 20)))
                 table = self._table(filesystem, placement, schema)
@@ -132,6 +136,12 @@ class DeltaStore(Store):
         if changes.added:  # null in the partitions that are stored
             table.alter.add_columns([field for field in delta_schema.fields if field.name in changes.added])
         return table
+
+    def state_moment(self, placement: Placement, schema: pa.Schema) -> str | None:
+        filesystem, _ = filesystem_of(self.path)
+        table = _open_table(self.uri(placement), filesystem)
+        states = {} if table is None else _recorded_partitions(table)
+        return next((moment for moment, state in states.items() if state.digest == digest_of(schema)), None)
 
     def stream(self, placement: Placement) -> pa.RecordBatchReader:
         filesystem, root = filesystem_of(self.path)
@@ -299,7 +309,12 @@ def _commit(table: "DeltaTable", schema: pa.Schema, placement: Placement, add_ac
 
 
 def _schema(schema: pa.Schema) -> "DeltaSchema":
-    """Return the schema of a Delta table for rows with an Arrow schema."""
+    """Return the schema of a Delta table for rows with an Arrow schema. Raises Failure for times of day, which Delta has
+    not."""
+    times = [field.name for field in schema if pa.types.is_time(field.type)]
+    if times:
+        message = f"Delta has no times of day, and {times[0]} is one: give the column `as: text`, or take another store"
+        raise dg.Failure(message, allow_retries=False)
     delta_schema: DeltaSchema = _library().Schema.from_arrow(schema.append(pa.field(KEY, pa.string())))
     return delta_schema
 

@@ -26,6 +26,7 @@ from plotsim_pipeline.stores.columns import column_changes, other_columns, other
 from plotsim_pipeline.stores.duckdb_lock import open_database, waiting_connection
 from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG, SCHEMA, Writing, append, completed_row
+from plotsim_pipeline.stores.state_rows import require_state
 from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
 
 Logged = TypeVar("Logged")
@@ -117,8 +118,8 @@ class DuckDBStore(Store):
         records = f"{dataset}.{PARTITIONS}"
         columns = ", ".join(f"{name} {type_}" for name, type_ in _RECORD_COLUMNS.items())
         connection.execute(f"CREATE TABLE IF NOT EXISTS {records} ({columns})")
-        for name, type_ in _RECORD_COLUMNS.items():  # files of older versions lack some
-            connection.execute(f"ALTER TABLE {records} ADD COLUMN IF NOT EXISTS {name} {type_}")
+        for name in _RECORD_COLUMNS.keys() - _columns(connection, records):  # files of older versions lack some
+            connection.execute(f"ALTER TABLE {records} ADD COLUMN {name} {_RECORD_COLUMNS[name]}")
         relation = f"{dataset}.{quoted(placement.table)}"
         changes = column_changes(stored_columns, _sql_types(schema))
         if stored_columns and placement.time is None and not changes.only_added:  # a state is replaced as a whole
@@ -155,9 +156,14 @@ class DuckDBStore(Store):
             stored_state = _stored_state(connection, placement)
             if stored_state is not None and stored_state[0] > placement.as_of and stored_state[1].digest == digest:
                 return {stored_state[0]: stored_state[1].rows}
-            connection.execute(f"DELETE FROM {relation}")
+            if placement.since is None:
+                connection.execute(f"DELETE FROM {relation}")
+                rows = {placement.as_of: insert_rows(connection, relation, batches)}
+            else:
+                is_same = stored_state is not None and stored_state[1].digest == digest
+                require_state(placement, stored_state[0] if stored_state is not None and is_same else None)
+                rows = {placement.as_of: _replace_changed_rows(connection, placement, relation, batches)}
             connection.execute(f"DELETE FROM {records} WHERE table_name = ?", [placement.table])
-            rows = {placement.as_of: insert_rows(connection, relation, batches)}
         else:
             low, high = partitions.bounds[0], partitions.bounds[-1]
             time = _time_number(partitions.time, _is_temporal(batches.schema, partitions.time), partitions.time_format)
@@ -175,6 +181,14 @@ class DuckDBStore(Store):
         connection.register("partition records", _new_records(placement, rows, digest, length_of(batches.schema)))
         connection.execute(f'INSERT INTO {records} BY NAME SELECT * FROM "partition records"')
         return rows
+
+    def state_moment(self, placement: Placement, schema: pa.Schema) -> str | None:
+        relation = f"{quoted(placement.dataset)}.{quoted(placement.table)}"
+        with self._read_connection() as connection:
+            if connection is None or _columns(connection, relation) != _sql_types(schema):
+                return None
+            state = _stored_state(connection, placement)
+        return state[0] if state is not None and state[1].digest == digest_of(schema) else None
 
     def stream(self, placement: Placement) -> pa.RecordBatchReader:
         """As of every store. The file is held from the first batch until the last, or until the reader is thrown away."""
@@ -329,6 +343,19 @@ def _records(connection: duckdb.DuckDBPyConnection, dataset: str) -> pa.Table:
     source = relation if stored_columns else f"(SELECT {', '.join(f'NULL AS {name}' for name in _RECORD_COLUMNS)} LIMIT 0)"
     records: pa.Table = connection.sql(f"SELECT {', '.join(columns)} FROM {source} ORDER BY 1, 2").to_arrow_table()
     return records
+
+
+def _replace_changed_rows(
+    connection: duckdb.DuckDBPyConnection, placement: Placement, relation: str, batches: pa.RecordBatchReader
+) -> int:
+    """Put rows in place of those with the same keys; return how many rows the table then has."""
+    connection.register("incoming rows", batches)
+    connection.execute('CREATE OR REPLACE TEMP TABLE "changed rows" AS FROM "incoming rows"')
+    same_key = " AND ".join(f"stored.{quoted(name)} = changed.{quoted(name)}" for name in placement.key)
+    connection.execute(f'DELETE FROM {relation} AS stored USING "changed rows" AS changed WHERE {same_key}')
+    connection.execute(f'INSERT INTO {relation} BY NAME FROM "changed rows"')
+    ((rows,),) = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
+    return int(rows)
 
 
 def _stored_state(connection: duckdb.DuckDBPyConnection, placement: Placement) -> tuple[str, Partition] | None:

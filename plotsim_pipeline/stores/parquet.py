@@ -51,6 +51,7 @@ from plotsim_pipeline.stores.index import (
 )
 from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG
+from plotsim_pipeline.stores.state_rows import merged_state, require_state
 from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
 
 _LAYOUTS = "_layouts"
@@ -108,6 +109,9 @@ class ParquetStore(Store):
                 is_later = stored_record is not None and stored_record.is_complete and stored_record.as_of > placement.as_of
                 if stored_record is not None and is_later and stored_record.digest == digest_of(batches.schema):
                     return {stored_record.as_of: stored_record.rows}
+            if placement.since is not None:
+                require_state(placement, self.state_moment(placement, batches.schema))
+                batches = merged_state(self.stream(placement), batches, placement.key)
             schema = batches.schema.with_metadata({**(batches.schema.metadata or {}), AS_OF: placement.as_of})
             return {placement.as_of: _write(filesystem, file, schema, batches, placement.encoding)}
 
@@ -126,6 +130,12 @@ class ParquetStore(Store):
         prepare_folder(filesystem, root, f"{root}/{_LAYOUTS}")
         with replacing_file(filesystem, f"{root}/{_LAYOUTS}/{placement.dataset}") as sink:
             sink.write(placement.layout.encode())
+
+    def state_moment(self, placement: Placement, schema: pa.Schema) -> str | None:
+        filesystem, root = filesystem_of(self.path)
+        file = f"{root}/{state_file(placement.layout, placement.dataset, placement.table)}"
+        record = footer(filesystem, file) if filesystem.exists(file) else None
+        return record.as_of if record is not None and record.is_complete and record.digest == digest_of(schema) else None
 
     def stream(self, placement: Placement) -> pa.RecordBatchReader:
         filesystem, root = filesystem_of(self.path)

@@ -1,6 +1,6 @@
 """Where rows of an asset go in a store. An asset carries its placement inside the definition metadata `row_key`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
@@ -12,15 +12,13 @@ import pyarrow as pa
 from plotsim_core import Plan
 from plotsim_core.config.layout import BY_TABLE, template
 from plotsim_core.output.parquet import DEFAULT_ENCODING, Encoding, encoding_of
-from plotsim_core.output.partitions import TimePartitions
+from plotsim_core.output.partitions import WHOLE, TimePartitions
 from plotsim_core.plan.sql import quoted, text
 
 _EXPRESSION, _SCHEMA = "partition_expr", "schema"
 """What the IO managers of dagster-duckdb and its kin read: an SQL expression of a row's moment, and a schema's name."""
 ROW_KEY = "row_key"
 LINEAGE = "dagster/column_lineage"
-WHOLE = "whole"
-"""The moment of a state that is of no moment: a table without partitions."""
 PARAMETERS = "parameters"
 """The metadata of a materialisation that says what its run makes otherwise than the config."""
 
@@ -35,10 +33,11 @@ class Placement:
     stored has neither keys nor bounds. A read of partitions that do not follow each other has in `gaps` what lies between
     them, (begin, end) each.
 
+    A write of what has changed since the state of an earlier moment has that moment in `since`.
+
     `layout` says where files lie, as a text with placeholders, and `encoding` how rows become Parquet: stores that are no
     files, or no Parquet, need neither. `time_format` writes a date or a timestamp as a number of the bounds. `measures` are
-    the columns whose means are told of each partition. `target_rows` gives the rows that a run with some parameters wants
-    the whole dataset to have, for the run log.
+    the columns whose means are told of each partition.
     """
 
     dataset: str
@@ -48,12 +47,12 @@ class Placement:
     keys: tuple[str, ...] = ()
     bounds: tuple[int, ...] = ()
     as_of: str = WHOLE
+    since: str | None = None
     layout: str = BY_TABLE
     encoding: Encoding = DEFAULT_ENCODING
     time_format: str = "%Y%m%d"
     gaps: tuple[tuple[int, int], ...] = ()
     measures: tuple[str, ...] = ()
-    target_rows: Callable[[Mapping[str, Any]], int] | None = None
 
     @property
     def full_name(self) -> str:
@@ -78,9 +77,9 @@ class Placement:
         return TimePartitions(self.full_name, self.time, self.keys, self.bounds, self.time_format)
 
     def split(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Yield (key, rows) of a batch; those of a state with the last key."""
+        """Yield (key, rows) of a batch; those of a state with the last key, or WHOLE if it has none."""
         if self.partitions is None:
-            yield (self.keys[-1] if self.keys else "", batch)
+            yield (self.keys[-1] if self.keys else WHOLE, batch)
         else:
             yield from self.partitions.split([batch])
 
@@ -103,11 +102,10 @@ def placement_metadata(
     time: str | None,
     key: Sequence[str],
     columns: Sequence[str] = (),
-    target_rows: Callable[[Mapping[str, Any]], int] | None = None,
     measures: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the definition metadata that places a table of that time column, key and columns in a store, and tells
-    Dagster's IO managers what they need to read it; `target_rows` and `measures` as in Placement."""
+    Dagster's IO managers what they need to read it; `measures` as in Placement."""
     placement = Placement(
         plan.name,
         table,
@@ -117,7 +115,6 @@ def placement_metadata(
         encoding=encoding_of(plan, columns),
         time_format="%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d",
         measures=tuple(measures),
-        target_rows=target_rows,
     )
     return {_EXPRESSION: _moment_of_a_row(placement), _SCHEMA: plan.name, ROW_KEY: RowKey(placement)}
 

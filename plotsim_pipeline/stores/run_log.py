@@ -25,14 +25,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from plotsim_core.output.content import ContentHash
+from plotsim_core.output.partitions import WHOLE
 from plotsim_core.plan.plan import DIGEST
 from plotsim_core.version import VERSION
 from plotsim_pipeline.stores.filesystem import filesystem_of, prepare_folder, replacing_file
 
 LOG = "log_synthetic_data_generation"
 COMPLETED, KEPT, FAILED, INTERRUPTED = "COMPLETED", "KEPT", "FAILED", "INTERRUPTED"
-STATE, INCREMENTAL, SERIES = "state", "incremental", "series"
-"""Modes of generation: a table as of a moment, one partition, a range of them."""
+STATE, CHANGES, INCREMENTAL, SERIES = "state", "changes", "incremental", "series"
+"""Modes of generation: a table as of a moment, what has changed of it since another, one partition, a range of them."""
 _COMPARED_COLUMNS = ("dataset_id", "table_name", "config_hash", "core_version")
 """What two writes have in common whose partitions have to be the same."""
 _MAX_MESSAGE = 2000
@@ -76,9 +77,10 @@ class Writing:
     """A write that is under way: what it is, and what has passed by so far.
 
     `parameters` are what its run makes otherwise than the config says, `target_rows` the rows that it wants the whole
-    dataset to have. `hashes` are those of the partitions that have had rows, `memory` is the most that the process was seen
-    to hold, in bytes; `is_taken` tells whether the store wanted the rows. `measures` are columns of numbers, and `sums` of
-    each partition what their values add up to and how many there are, in an array of shape (2, measures)."""
+    dataset to have. Of a state, `since` is the moment from which on only changes are written; None where it is written
+    whole. `hashes` are those of the partitions that have had rows, `memory` is the most that the process was seen to hold,
+    in bytes; `is_taken` tells whether the store wanted the rows. `measures` are columns of numbers, and `sums` of each
+    partition what their values add up to and how many there are, in an array of shape (2, measures)."""
 
     dataset: str
     table: str
@@ -88,6 +90,7 @@ class Writing:
     schema: pa.Schema
     parameters: Mapping[str, Any] = field(default_factory=dict)
     target_rows: int | None = None
+    since: str | None = None
     measures: tuple[str, ...] = ()
     sums: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     hashes: dict[str, ContentHash] = field(default_factory=dict)
@@ -145,8 +148,9 @@ def completed_row(writing: Writing, files: Sequence[str]) -> pa.Table:
     if not writing.is_taken:
         return _row(writing, KEPT, files, "a later state is stored, and stays")
     empty_hash = ContentHash(writing.schema).hexdigest()
-    keys = writing.keys[-1:] if writing.is_state else writing.keys
-    hashes = {key: writing.hashes[key].hexdigest() if key in writing.hashes else empty_hash for key in keys}
+    keys = (writing.keys[-1:] or (WHOLE,)) if writing.is_state else writing.keys
+    suffix = "" if writing.since is None else f", changes since {writing.since}"
+    hashes = {f"{key}{suffix}": writing.hashes[key].hexdigest() if key in writing.hashes else empty_hash for key in keys}
     return _row(writing, COMPLETED, files, None, hashes)
 
 
@@ -171,7 +175,7 @@ def _row(
         "first_partition": writing.keys[0] if writing.keys else None,
         "last_partition": writing.keys[-1] if writing.keys else None,
         "partitions": len(writing.keys),
-        "generation_mode": STATE if writing.is_state else INCREMENTAL if len(writing.keys) == 1 else SERIES,
+        "generation_mode": _mode(writing),
         "status": status,
         "message": message,
         "tables_generated": [writing.table],
@@ -194,6 +198,12 @@ def _row(
         "run_id": writing.run_id,
     }
     return pa.Table.from_pylist([row], SCHEMA)
+
+
+def _mode(writing: Writing) -> str:
+    if writing.is_state:
+        return STATE if writing.since is None else CHANGES
+    return INCREMENTAL if len(writing.keys) == 1 else SERIES
 
 
 def problem_of(row: pa.Table) -> str | None:

@@ -40,6 +40,7 @@ from plotsim_pipeline.stores.run_log import (
     problem_of,
     read_files,
 )
+from plotsim_pipeline.stores.state_rows import StateRows
 from plotsim_pipeline.stores.types import reader_of, storable, type_of_input
 
 
@@ -117,6 +118,10 @@ class Store(dg.ConfigurableIOManager):
         parameters, placement = _run_parameters(context), placement_of(context)
         if "compression" in parameters:
             placement = replace(placement, encoding=replace(placement.encoding, compression=parameters["compression"]))
+        if isinstance(obj, StateRows):
+            is_known = self.state_moment(placement, obj.schema) == obj.since
+            placement = replace(placement, since=obj.since) if is_known else placement
+            obj = obj.changes() if is_known else obj.whole()
         reader = reader_of(obj, placement.time, placement.full_name)
         if attached_placement(context) is None:
             reader = storable(reader, placement.full_name)
@@ -130,7 +135,8 @@ class Store(dg.ConfigurableIOManager):
             context.run_id,
             reader.schema,
             parameters,
-            None if placement.target_rows is None else placement.target_rows(parameters),
+            parameters.get("target_rows"),
+            placement.since,
             measures,
         )
         try:
@@ -208,7 +214,13 @@ class Store(dg.ConfigurableIOManager):
 
     @abstractmethod
     def write(self, placement: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
-        """Replace the partitions (or the state) at `placement` in one step; return the rows of each key."""
+        """Replace the partitions (or the state) at `placement` in one step; return the rows of each key. With
+        `placement.since`, the batches are the rows of the state that have changed since then, and the others stay."""
+
+    @abstractmethod
+    def state_moment(self, placement: Placement, schema: pa.Schema) -> str | None:
+        """Return the moment of the state at `placement` that is stored whole, from the config that made `schema` and with
+        its columns; None for none."""
 
     @abstractmethod
     def stream(self, placement: Placement) -> pa.RecordBatchReader:

@@ -135,6 +135,7 @@ def test_within_their_hour_moments_are_even() -> None:
     assert kstest(within, "uniform").pvalue > _CHANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [DAYS, {"start": "2024-01-01", "end": "2024-01-14", "every": "hour"}])
 def test_means_of_counts_follow_the_rhythm_and_their_weeks_keep_theirs(window: dict[str, str]) -> None:
     with_, without = (

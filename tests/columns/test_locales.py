@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables
-from plotsim_core.columns.faker import pool
 from plotsim_core.columns.faker_people import names
-from plotsim_core.show import _varieties
+from plotsim_core.columns.faker_pools import pool
+from plotsim_core.show import varieties
 
 LOCALES = ("en_US", "de_DE", "ja_JP")
 COUNTRIES = {"US": "en_US", "DE": "de_DE", "JP": "ja_JP"}
@@ -55,6 +55,7 @@ def of(locale: str, people: pd.Series) -> float:
     return float(people.map(lambda name: name.endswith(family) or name.startswith(family)).mean())
 
 
+@pytest.mark.slow
 def test_names_streets_and_accounts_follow_the_country() -> None:
     rows = customers(*PERSON, *PLACE)
     for country, locale in COUNTRIES.items():
@@ -76,6 +77,7 @@ def test_countries_without_a_locale_are_told() -> None:
     assert not plan(*PERSON, *fitting).notes
 
 
+@pytest.mark.slow
 def test_without_a_place_a_row_shares_one_drawn_locale() -> None:
     """People of other bundles too."""
     rows = customers(*PERSON, {"name": "clerk", "type": "faker.name", "bundle": "clerk"})
@@ -97,8 +99,9 @@ def test_two_places_have_a_locale_each() -> None:
             assert of(locale, entry) == 1
 
 
+@pytest.mark.slow
 def test_info_says_how_many_different_texts_there_are() -> None:
-    text = "\n".join(_varieties(plan(*PERSON, locale="en_US")))
+    text = "\n".join(varieties(plan(*PERSON, locale="en_US"), ["dim_customer"]))
     different = len(set(pool("company", "en_US").to_pylist()))
     assert f"dim_customer.company: {different:,} different values." in text
     assert "dim_customer.iban: no two the same, for up to " in text

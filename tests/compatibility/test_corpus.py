@@ -100,6 +100,7 @@ def with_facts_of_metrics(config: Mapping[str, Any], theirs: Theirs) -> Theirs:
 LINES = lines()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LINES, reason=f"plotsim's configs are not there: {FILE}")
 def test_all_of_plotsims_configs_give_its_tables() -> None:
     values = {line["from"]: list(differing(line["config"], line["tables"])) for line in LINES}

@@ -291,6 +291,7 @@ def test_what_is_off_is_as_if_it_was_never_written(name: str, section: str, off:
             pd.testing.assert_frame_equal(absent[table], with_it[table], obj=table)
 
 
+@pytest.mark.slow
 def test_another_locale_changes_texts_and_nothing_else() -> None:
     raw = without(read(FOLDER / "tables.yaml"), "locale")
     plain, german = (generate_tables(from_mapping({**raw, "locale": locale}, name="t")) for locale in ("en_US", ["de_DE"]))
@@ -338,11 +339,11 @@ def archetypes(count: int) -> pd.DataFrame:
 def test_archetypes_are_told_apart_by_the_values_of_their_units() -> None:
     """The nearest mean curve, learnt from half of the units, names the archetype of nine in ten of the others."""
     curves = archetypes(40).reset_index(level="segment")
-    learnt, asked = curves.iloc[::2], curves.iloc[1::2]
+    learnt, others = curves.iloc[::2], curves.iloc[1::2]
     means = learnt.groupby("segment").mean()
-    values = asked.drop(columns="segment").to_numpy()
+    values = others.drop(columns="segment").to_numpy()
     nearest = np.argmin(((values[:, None, :] - means.to_numpy()[None]) ** 2).sum(axis=2), axis=1)
-    assert (means.index[nearest] == asked["segment"]).mean() > 0.9
+    assert (means.index[nearest] == others["segment"]).mean() > 0.9
 
 
 def test_a_budget_stops_a_config_that_is_too_large_and_can_be_overruled(tmp_path: Path) -> None:
@@ -428,5 +429,5 @@ def test_narratives_rise_with_the_position_and_can_be_learnt() -> None:
     assert spearmanr(page_text, fact["position"]).statistic > 0.5
     band = np.minimum((fact["position"] * 3).astype(int), 2)
     learnt = fact.iloc[::2].assign(band=band).groupby("review")["band"].agg(lambda bands: bands.mode()[0])
-    asked = fact.iloc[1::2]
-    assert (asked["review"].map(learnt) == band.loc[asked.index]).mean() > 0.9
+    others = fact.iloc[1::2]
+    assert (others["review"].map(learnt) == band.loc[others.index]).mean() > 0.9

@@ -12,6 +12,7 @@ import pytest
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables, load_config
 from plotsim_core.config.read import read
 from tests.laws.test_slice import hold_as_of, hold_periods, hold_units, some_periods
+from tests.marks import slow_but
 
 FOLDER = Path(__file__).parent
 FORMS = ("unsaid", "keyless", "named", "linked", "lists", "asked", "midweek", "short")
@@ -36,7 +37,7 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", slow_but(FORMS, "lists", "asked", "midweek"))
 def test_slices_of_short_forms_are_those_of_the_whole(name: str) -> None:
     plan = load_config(FOLDER / f"{name}.yaml")
     hold_periods(plan, some_periods(plan))

@@ -21,6 +21,7 @@ from plotsim_core.engine.slice import full_slice
 from plotsim_core.numerics import quantiles
 from plotsim_core.numerics.quantiles import QuantileTable, SolvedRows
 from plotsim_core.tables.build import build
+from tests.marks import slow_but
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +46,7 @@ def data(plan: Plan) -> dict[str, list[dict[str, object]]]:
     return {table.name: [row for batch in build(plan, table, slice_) for row in batch.to_pylist()] for table in plan.tables}
 
 
-@pytest.mark.parametrize("name", list_templates())
+@pytest.mark.parametrize("name", slow_but(list_templates(), "minimal", "delivery", "saas"))
 def test_loading_solves_only_the_rows_that_tell_whether_a_config_can_be(name: str, solved: list[SolvedRows]) -> None:
     plan = api.load_config(api.template(name))
     kinds = (kind for kind in plan.populations if not any(connection.pooled for connection in kind.dataset.connections))
@@ -68,6 +69,7 @@ def test_what_is_solved_later_does_not_depend_on_when_or_where(solved: list[Solv
         assert np.array_equal(segment_shares(metric), segment_shares(entry))
 
 
+@pytest.mark.slow
 def test_loading_imports_neither_pandas_nor_an_optimizer() -> None:
     """They take longer than many a config. Seen in a process of its own, so that nothing else can have imported them."""
     slow = ("pandas", "scipy.optimize", "scipy.stats", "matplotlib")

@@ -83,6 +83,26 @@ def test_what_plotsim_takes_without_effect_is_noted(changes: list[tuple[str, Any
     assert noted(*changes) == notes
 
 
+def test_plain_tables_say_what_moves_their_rows() -> None:
+    exact = {"name": "notes", "per": "calls", "rows": {"exact": 70}, "columns": {"note": "sequence"}}
+    calls = {"name": "calls", "rows": 50, "columns": {"call_id": "id", "at": "timestamp"}}
+    jobs = {"name": "jobs", "rows": 50, "columns": {"job_id": "id"}}
+    parts = {"name": "parts", "per": "jobs", "rows": {"exact": 70}, "columns": {"part": "sequence"}}
+    assert noted(("tables", [calls, exact, jobs, parts])) == [
+        "tables[1].rows.exact: more rows of calls, or another number in all, give each another part",
+        "tables[3].rows.exact: more rows of jobs, or another number in all, give each another part",
+    ]
+
+
+def test_notes_have_the_paths_and_names_that_columns_have_in_the_config() -> None:
+    """Once for all columns of a pattern."""
+    colours = {"name": "colours", "rows": 9, "columns": {"colour_id": "id", "colour": "faker.color_name"}}
+    matching = {"type": "ref.colours", "matching": {"colour": "wanted"}, "count": 2}
+    things = {"name": "things", "rows": 9, "columns": {"thing_id": "id", "wanted": "faker.color_name", "ref#": matching}}
+    (note,) = noted(("tables", [colours, things]))
+    assert note.startswith("tables[1].columns.ref#.matching: its values are not known")
+
+
 AMOUNT = {"name": "sales", "type": "amount", "polarity": "positive", "range": [0, 10]}
 
 
@@ -101,7 +121,7 @@ AMOUNT = {"name": "sales", "type": "amount", "polarity": "positive", "range": [0
         ([("segments[0].archetype", "flat > growth"), ("segments[0].variation.timing", 0.1)], ""),
         ([("segments[0].archetype", LEVEL), ("segments[0].variation.timing", 0.1)],
          "variation.timing: has no effect"),
-        ([("tables", [])], "tables: unknown key\n.*tables are written under dimensions, facts, events and bridges"),
+        ([("tables", {})], "tables: expected a list of tables"),
         ([("dimensions[0].columns", [{"name": "shop_id", "type": "id"}, {"name": "x", "type": "varchar"}])],
          r"no column type is named 'varchar'\n.*nearest: .*; all \d+ are listed in docs/language.md"),
     ],

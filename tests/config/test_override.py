@@ -24,6 +24,7 @@ from plotsim_core.api import from_mapping
 from plotsim_core.cli import main
 from plotsim_core.config.overrides import with_overrides
 from plotsim_core.numerics.scale_solver import scale_to
+from tests.marks import slow_but
 
 TWO_KINDS = """
 about: Shops and their clients
@@ -87,8 +88,9 @@ def test_an_unknown_noise_is_a_sentence() -> None:
         load_config(template("minimal"), noise="mesy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["minimal", "saas", "retail"])
-@pytest.mark.parametrize("rows", [60_000, 3_000_000])
+@pytest.mark.parametrize("rows", slow_but([60_000, 3_000_000], 60_000))
 def test_target_rows_come_near(name: str, rows: int) -> None:
     """The tables together are expected to have within 1 % of what was asked."""
     plan = load_config(template(name), target_rows=rows)
@@ -140,8 +142,8 @@ def test_the_nearest_scale_is_found(target: float) -> None:
 
 def test_the_command_line_takes_them(tmp_path: Path) -> None:
     """A run by other words writes what it says, and check and explain take the noise that the data does not tell."""
-    asked = ["--target-rows", "3000", "--noise", "none", "--seed", "5"]
-    done = CliRunner().invoke(main, ["run", "minimal", "-o", str(tmp_path), "--compression", "snappy", *asked])
+    arguments = ["--target-rows", "3000", "--noise", "none", "--seed", "5"]
+    done = CliRunner().invoke(main, ["run", "minimal", "-o", str(tmp_path), "--compression", "snappy", *arguments])
     assert done.exit_code == 0, done.output
     assert pq.read_metadata(tmp_path / "fct_payments.parquet").row_group(0).column(0).compression == "SNAPPY"
     judged = ["check", str(tmp_path), "--config", "minimal"]

@@ -12,6 +12,7 @@ import yaml
 from plotsim_core import ConfigError, Problem, create_from_yaml, from_mapping, list_templates, load_config, template
 from plotsim_core.config import yaml_values
 from plotsim_core.config.read import read, read_text
+from tests.marks import slow_but
 
 MINIMAL = template("minimal").read_text(encoding="utf-8")
 SHOPS = """\
@@ -56,7 +57,7 @@ def scalars(node: yaml.Node) -> list[yaml.ScalarNode]:
     return sorted(values, key=lambda scalar: scalar.start_mark.index)
 
 
-@pytest.mark.parametrize("name", list_templates())
+@pytest.mark.parametrize("name", slow_but(list_templates(), "minimal", "delivery"))
 def test_a_broken_scalar_is_told_where_it_stands(name: str) -> None:
     """Eight scalars of each bundled config, each in turn a mapping of nonsense: the first problem in it is in its line."""
     text = template(name).read_text(encoding="utf-8")

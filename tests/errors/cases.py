@@ -117,4 +117,4 @@ def _index(parent: yaml.CollectionNode, part: str) -> int:
 
 def _written(config: yaml.MappingNode) -> bytes:
     """Return a config as a file: scalars and brackets as they stand in the theme's file, one item a line."""
-    return yaml.serialize(config, Dumper=yaml.SafeDumper, width=float("inf"), allow_unicode=True).encode()
+    return yaml.serialize(config, Dumper=yaml.CSafeDumper, width=-1, allow_unicode=True).encode()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from plotsim_core.config.missing import LEAST
 from tests.errors.cases import THEMES, Case, all_cases, base_of, cases_of, text_of
 from tests.errors.update import update
 
@@ -39,6 +40,10 @@ def test_a_base_is_sound(theme: Path, tmp_path: Path) -> None:
     """So that what is wrong about a case is what it says itself."""
     base = base_of(theme)
     assert base is None or text_of(theme.stem, base, tmp_path) is None
+
+
+def test_the_least_that_an_empty_file_is_told_of_is_sound(tmp_path: Path) -> None:
+    assert text_of("least", LEAST.encode(), tmp_path) is None
 
 
 def test_each_case_is_there_once() -> None:

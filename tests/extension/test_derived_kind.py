@@ -10,7 +10,7 @@ import pytest
 
 from plotsim_core import batches, from_mapping
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.table_kind import TABLE_KINDS
+from plotsim_core.config.table_kind import TABLE_FORMS
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, TablePlan, made_column
 from plotsim_core.plan.schemas import DERIVED
@@ -44,7 +44,7 @@ class Sizes(DerivedKind):
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kind is known while a test of this file runs."""
-    monkeypatch.setattr(TABLE_KINDS, "_members", dict(TABLE_KINDS.items()))
+    monkeypatch.setattr(TABLE_FORMS, "_members", dict(TABLE_FORMS.items()))
     monkeypatch.setattr(DERIVED, "_members", dict(DERIVED.items()))
     add_kind(Sizes)
 

@@ -45,7 +45,7 @@ def test_the_module_that_the_page_shows_works(tmp_path: Path) -> None:
 
 def test_a_kind_is_known_at_the_first_look(tmp_path: Path) -> None:
     kind = f"{KIND}\n\nfrom plotsim_core.tables.kind import add_kind\nadd_kind(Milestone)\n"
-    look = "import plotsim_core; from plotsim_core.config.table_kind import TABLE_KINDS; print('milestone' in TABLE_KINDS)"
+    look = "import plotsim_core; from plotsim_core.config.table_kind import TABLE_FORMS; print('milestone' in TABLE_FORMS)"
     assert run(installed(tmp_path, kind), "-c", look).stdout == "True\n"
 
 

@@ -22,7 +22,7 @@ from plotsim_core import (
     slices,
     validate,
 )
-from plotsim_core.config.table_kind import TABLE_KINDS
+from plotsim_core.config.table_kind import TABLE_FORMS
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.schema import json_schema
 from plotsim_core.tables.kind import add_kind
@@ -71,7 +71,7 @@ seed: 7
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kind is known while a test of this file runs."""
-    monkeypatch.setattr(TABLE_KINDS, "_members", dict(TABLE_KINDS.items()))
+    monkeypatch.setattr(TABLE_FORMS, "_members", dict(TABLE_FORMS.items()))
     add_kind(Milestone)
 
 
@@ -99,6 +99,7 @@ def test_the_law_of_slices(plan: Plan) -> None:
         assert not differing(part_rows(plan, slices(plan, ["fct_milestone"], 5, by=by)), made_table(plan, "fct_milestone"))
 
 
+@pytest.mark.slow
 def test_the_law_of_order(plan: Plan) -> None:
     expected = everything(plan)
     for cells in (7, 100):
@@ -115,7 +116,7 @@ def test_the_law_of_extension(plan: Plan, extended: Any) -> None:
 def test_schema_reference_and_errors_know_it() -> None:
     schema = json_schema()
     assert {"$ref": "#/$defs/table.milestone"} in schema["properties"]["facts"]["anyOf"][0]["items"]["anyOf"]
-    page = "\n".join(reference.kind_page("milestone", Milestone, schema["$defs"]))
+    page = "\n".join(reference.kind_page("milestone", [Milestone], schema["$defs"]))
     assert "| `after` | whole number | **required** | After how many periods of its life. |" in page
     wrong = copy.deepcopy(CONFIG)
     wrong["dimensions"][1]["columns"].append({"name": "visits", "type": "metric.visits"})
@@ -150,6 +151,7 @@ def test_lineage_and_catalogue_have_it(plan: Plan) -> None:
     assert entry_of_table(plan, table, TABLE, "duckdb")["description"].startswith("Milestones of each member")
 
 
+@pytest.mark.slow
 def test_dagster_makes_it(plan: Plan, tmp_path: Any) -> None:
     store = store_at("duckdb", tmp_path)
     assert materialise(plan, store, keys_of(plan)).success

@@ -12,6 +12,7 @@ from plotsim_core.columns.exact import decimal_count, exact_column, exact_value
 from plotsim_core.config.formula import parse_formula
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.decimals import half_up
+from tests.marks import slow_but
 
 COUNT = 1_000_000
 
@@ -28,7 +29,7 @@ def test_known_halves() -> None:
     assert str(half_up(values, 2).tolist()[7:]) == "[0.0, 1e+300, nan, inf]"
 
 
-@pytest.mark.parametrize("digits", [0, 2, 4])
+@pytest.mark.parametrize("digits", slow_but([0, 2, 4]))
 def test_rounding_is_that_of_decimals(digits: int) -> None:
     """Of doubles of all sizes, and of decimals that lie on a half or a decimal beside it."""
     drawn = np.random.default_rng(7)
@@ -53,7 +54,9 @@ def test_decimals_are_arrays_and_back() -> None:
     drawn = np.random.default_rng(3).integers(-(10**15), 10**15, 10_000)
     missing = drawn % 7 == 0
     result = decimal_array(drawn, 2, missing)
-    expected = [None if gone else Decimal(int(value)).scaleb(-2) for value, gone in zip(drawn, missing, strict=True)]
+    expected = [
+        None if is_missing else Decimal(int(value)).scaleb(-2) for value, is_missing in zip(drawn, missing, strict=True)
+    ]
     assert result.to_pylist() == expected
     assert as_floats(result).tolist()[:5] == pytest.approx(
         [np.nan if d is None else float(d) for d in expected[:5]], nan_ok=True
@@ -82,6 +85,7 @@ def hand(value: Fraction, digits: int) -> Fraction:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_formulas_on_decimals_are_exact(formula: str) -> None:
     """Amounts in thousandths times rates in hundredths, rounded to cents."""

@@ -17,6 +17,7 @@ from plotsim_core.numerics.quantiles import MeanUnreachable, SolvedRows, quantil
 from plotsim_core.numerics.random import key, normals, words
 from tests.families.cases import CASES, Case, goodness
 from tests.laws.strategies import examples
+from tests.marks import slow_but
 
 DRAWS = 40_000
 SCORES = normals(key(5, "families"), words(np.arange(DRAWS)))
@@ -142,7 +143,7 @@ def test_a_truncated_table_stays_inside_and_does_not_pile_up_on_a_bound(case: Ca
         assert ((stored == low) | (stored == high)).mean() < 0.005
 
 
-@every_bounded_case
+@pytest.mark.parametrize("case", slow_but(BOUNDED), ids=named)
 def test_a_truncated_table_gives_scipys_distribution_truncated(case: Case) -> None:
     """The untruncated mean is not known, but some mean must fit: it is searched for with scipy alone."""
     for mean in case.inside:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plotsim_core import ConfigError, from_mapping, generate_tables
-from plotsim_core.columns.expression import _Read, _read, _value
+from plotsim_core.columns.formula_values import Inputs, formula_input, formula_value
 from plotsim_core.config.formula import FUNCTIONS, FormulaError, names, parse_formula
 
 ROWS: list[dict[str, Any]] = [
@@ -26,9 +26,9 @@ ROWS: list[dict[str, Any]] = [
 
 def computed(formula: str, rows: list[dict[str, Any]] = ROWS) -> list[Any]:
     """Return a formula's value in rows, None for null."""
-    values = {name: _read(pa.array([row[name] for row in rows])) for name in ("a", "b", "t")}
+    values = {name: formula_input(pa.array([row[name] for row in rows])) for name in ("a", "b", "t")}
     with np.errstate(all="ignore"):
-        actual = _value(parse_formula(formula), _Read(values, {}, len(rows)))
+        actual = formula_value(parse_formula(formula), Inputs(values, {}, len(rows)))
     if isinstance(actual, pa.Array):
         return actual.to_pylist()
     return [float(value) if math.isfinite(value) else None for value in actual]

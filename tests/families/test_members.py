@@ -15,7 +15,7 @@ import plotsim_pipeline
 from plotsim_core import columns, numerics
 from plotsim_core.columns.source import ColumnSource
 from plotsim_core.config.column_source import SOURCES
-from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
+from plotsim_core.config.table_kind import TABLE_FORMS, declared_forms, declared_kinds, form_name
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics import distributions
 from plotsim_core.numerics.calendar import GRAINS
@@ -26,19 +26,20 @@ from plotsim_core.output.format import FORMATS
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.kind import TableKind
 from plotsim_core.tables.stages import STAGES
+from tests.marks import slow_but
 
 ROOT = Path(__file__).parents[2]
 SOURCE_FILES = sorted(path for package in ("plotsim_core", "plotsim_pipeline") for path in (ROOT / package).rglob("*.py"))
 ADDERS = {"add", "add_source", "add_kind"}
 FOLDERS: list[tuple[ModuleType, Family]] = [  # type: ignore[type-arg]
     (columns, SOURCES),
-    (plotsim_core.tables, TABLE_KINDS),
+    (plotsim_core.tables, TABLE_FORMS),
     (plotsim_core.output, FORMATS),
     (distributions, DISTRIBUTIONS),
 ]
 HELPERS = {"stages", "distribution", "dialects"}
 """Files that add to another family than their folder's, or define what a member is."""
-FAMILIES = [SOURCES, TABLE_KINDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
+FAMILIES = [SOURCES, TABLE_FORMS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
 
 
 def members(folder: Path) -> set[str]:
@@ -65,7 +66,7 @@ def test_the_list_of_a_package_is_its_folder(package: ModuleType, family: Family
     folder = Path(package.__file__ or "").parent
     listed = {name for name in package.__all__ if name.islower()}
     assert listed == members(folder)
-    views = {*DERIVED} - {*TABLE_KINDS} if family is TABLE_KINDS else set()
+    views = {*DERIVED} - {*TABLE_FORMS} if family is TABLE_FORMS else set()
     assert len(family) + len(views) >= len(listed)
 
 
@@ -73,10 +74,12 @@ def test_a_source_is_one_class() -> None:
     assert all(issubclass(source, ColumnSource) and source.word == word for word, source in SOURCES.items())
 
 
-def test_a_kind_is_one_class() -> None:
-    """Its name is the one it is known by, and what its tables are is that class."""
-    assert all(kind.kind == name and issubclass(kind, TableKind) for name, kind in TABLE_KINDS.items())
-    assert len({kind for _, kind in TABLE_KINDS.items()}) == len(TABLE_KINDS)
+def test_a_form_of_a_kind_is_one_class() -> None:
+    """Its name is the one it is known by, and what its tables are is that class; kinds are fewer than the 14 that there were
+    before tables had one shape."""
+    assert len(declared_kinds()) < 14
+    assert all(form_name(kind) == name and issubclass(kind, TableKind) for name, kind in TABLE_FORMS.items())
+    assert len({kind for _, kind in TABLE_FORMS.items()}) == len(TABLE_FORMS)
 
 
 def asks_for_a_kind(node: ast.AST) -> bool:
@@ -94,7 +97,9 @@ def asks_for_a_kind(node: ast.AST) -> bool:
     return any(isinstance(part, ast.Attribute) and part.attr == "kind" for part in parts)
 
 
-@pytest.mark.parametrize("package", [plotsim_core, plotsim_pipeline], ids=lambda package: package.__name__)
+@pytest.mark.parametrize(
+    "package", slow_but([plotsim_core, plotsim_pipeline], plotsim_pipeline), ids=lambda package: package.__name__
+)
 def test_nobody_compares_the_name_of_a_kind(package: ModuleType) -> None:
     """Who wants to know something of a table asks it; `TableWords` has the questions, with defaults."""
     folder = Path(package.__file__ or "").parent
@@ -121,7 +126,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_known(family: Family) -> N
 
 @pytest.mark.parametrize("word", list(SOURCES))
 def test_a_source_has_a_place_in_some_kind_of_table(word: str) -> None:
-    assert any(SOURCES[word].needs <= kind.knows for kind in declared_kinds().values())
+    assert any(SOURCES[word].needs <= kind.knows for kind in declared_forms().values())
 
 
 def words_compared(tree: ast.AST) -> list[int]:
@@ -129,9 +134,9 @@ def words_compared(tree: ast.AST) -> list[int]:
     values = []
     for node in (node for node in ast.walk(tree) if isinstance(node, ast.Compare)):
         sides = [node.left, *node.comparators]
-        asked = any(isinstance(side, ast.Attribute) and (side.attr == "word" or _is_written(side)) for side in sides)
+        has_word = any(isinstance(side, ast.Attribute) and (side.attr == "word" or _is_written(side)) for side in sides)
         texts = [leaf for side in sides for leaf in ast.walk(side) if isinstance(leaf, ast.JoinedStr | ast.Constant)]
-        if asked and any(isinstance(leaf, ast.JoinedStr) or isinstance(leaf.value, str) for leaf in texts):
+        if has_word and any(isinstance(leaf, ast.JoinedStr) or isinstance(leaf.value, str) for leaf in texts):
             values.append(node.lineno)
     return values
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from plotsim_core.numerics.permutation import shuffled
+from plotsim_core.numerics.permutation import shuffled, unshuffled
 from plotsim_core.numerics.random import words
 
 SIZES = [1, 2, 3, 4, 5, 7, 16, 17, 100, 1000]
@@ -18,6 +18,7 @@ def test_each_key_gives_a_permutation(size: int) -> None:
     keys = words(np.arange(200))
     orders = shuffled(np.arange(size)[None, :], size, keys[:, None])
     assert (np.sort(orders, axis=1) == np.arange(size)).all()
+    assert (unshuffled(orders, size, keys[:, None]) == np.arange(size)).all()
 
 
 def test_sizes_may_differ_from_element_to_element() -> None:

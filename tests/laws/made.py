@@ -18,14 +18,16 @@ import pytest
 
 from docs.datasets import shown
 from plotsim_core import Plan, batches, list_templates
-from plotsim_core.columns.primary_key import prefix
+from plotsim_core.columns.primary_key import unit_keys as keys_of_units
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.quality import LEDGER
-from plotsim_core.engine import lifetimes, slice
-from plotsim_core.engine.roster import codes, select
+from plotsim_core.config.tables import Column
+from plotsim_core.engine import replay, slice
+from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.build import build, find_table
+from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.stages import stage_names
 from plotsim_core.truth.restore import restored
 
@@ -33,7 +35,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 ROOT = CONFIGS.parent
 BRIEF = ("minimal", "saas", "delivery")
 """Bundled datasets that are looked at often; the others are long proofs."""
-_MARKS: dict[str, Any] = {"minimal": (), "delivery": (), "saas": pytest.mark.slow}
+_MARKS: dict[str, Any] = {"minimal": (), "delivery": pytest.mark.slow, "saas": pytest.mark.slow}
 BUNDLED = [pytest.param(name, marks=_MARKS.get(name, pytest.mark.long)) for name in list_templates()]
 """All bundled datasets, the smallest without a mark."""
 WHOLE = {"fields": ROOT / "tests" / "fields.yaml", "everything": ROOT / "benchmarks" / "everything.yaml"}
@@ -133,8 +135,7 @@ def in_periods(plan: Plan, table: TablePlan, rows: pa.Table, first: int, stop: i
 
 def unit_keys(plan: Plan, first: int, stop: int) -> pa.Array:
     """Return the keys of units `first` to `stop` of the roster."""
-    start, units = prefix(plan.population.dimension.spec), select(plan.population, first, stop)
-    return pa.array([f"{start}-{code}" for code in codes(plan.population, units).tolist()], pa.string())
+    return keys_of_units(Block(plan.population, Slice(plan.first, plan.first + 1, first, stop)))
 
 
 def by_population(plan: Plan) -> Iterator[Plan]:
@@ -148,7 +149,7 @@ def by_population(plan: Plan) -> Iterator[Plan]:
 def bridges(plan: Plan, to_units: bool = False) -> tuple[str, ...]:
     """Return the names of bridges, or of those whose links lead to units or their children."""
     values = [table for table in plan.tables if table.kind == "bridge"]
-    return tuple(t.name for t in values if not (to_units and plan.table(t.spec.right).kind == "reference"))  # type: ignore[attr-defined]
+    return tuple(t.name for t in values if not (to_units and plan.table(t.spec.right).form == "reference"))  # type: ignore[attr-defined]
 
 
 def latest(plan: Plan) -> tuple[str, ...]:
@@ -168,12 +169,31 @@ def moving(plan: Plan) -> tuple[str, ...]:
         for table in plan.tables
         if table.time is None
         for c in table.columns
-        if c.spec.source.changes_over_time
+        if c.spec.source.changes_over_time or follows_units(plan, table, c.spec)
+    )
+
+
+def follows_units(plan: Plan, table: TablePlan, column: Column) -> bool:
+    """Return whether a column of a dimension of units, or of a table that shows it, shows another unit, which may leave."""
+    units = {kind.dimension.name for kind in plan.kinds}
+    path = column.source.lookup_path
+    target = path.table if path is not None else column.source.target_name
+    return target in units & {table.name, table.shown_table}
+
+
+def reaching(plan: Plan) -> tuple[str, ...]:
+    """Return the columns that refer to children of any unit."""
+    return tuple(
+        f"{table.name}.{column.name}"
+        for table in plan.tables
+        for column in table.columns
+        if column.spec.source.owners != "own"
     )
 
 
 def elsewhere(plan: Plan) -> tuple[str, ...]:
-    """Return the columns that refer to units of another kind, or show something of these."""
+    """Return the columns that refer to units of another kind, to other units or their children, or show something of
+    these."""
     values = []
     for kind in plan.populations:
         other = {table.name for further in kind.others for table in further.unit_tables}
@@ -182,7 +202,8 @@ def elsewhere(plan: Plan) -> tuple[str, ...]:
             values += [
                 f"{table.name}.{name}" for name, type_ in named if type_[0] in ("ref", "lookup") and type_[1] in other
             ]
-    return tuple(values)
+        values += [f"{t.name}.{c.name}" for t in plan.tables_of(kind) for c in t.columns if follows_units(plan, t, c.spec)]
+    return (*values, *reaching(plan))
 
 
 def over_units(plan: Plan) -> tuple[str, ...]:
@@ -196,29 +217,47 @@ def unit_column(population: Population, table: TablePlan) -> str | None:
     if table.kind == "bridge" and table.spec.left != unit.name:  # type: ignore[attr-defined]
         return None
     if table.name == unit.name:
-        return next(column.name for column in table.columns if column.spec.word == "id")
+        return next(column.name for column in table.columns if column.spec.source.is_key)
     actual = (column for column, to, key in table.references if to == unit.name and key != ROW_ID)
     return next(actual, None)
+
+
+def units_of_rows(plan: Plan, population: Population, table: TablePlan) -> list[Any] | None:
+    """Return the key of each row's unit: it stands in the row, or in the row that it belongs to, or that it is of a grid of.
+    None for a table whose rows are of no unit."""
+    rows, column = clean(plan, table.name), unit_column(population, table)
+    if column is not None:
+        return rows[column].to_pylist()
+    for name, to, key in table.references:
+        parent = find_table(plan.clean, to)
+        is_above = name in table.key or to == table.spec.parent_name
+        if is_above and table_kind(table).has_unit_rows and not table_kind(parent).is_date_dimension:
+            parent_units = units_of_rows(plan, population, parent)
+            if parent_units is not None:
+                keys = clean(plan, to)[key].to_pylist()
+                units = dict(zip(keys, parent_units, strict=True))
+                return [units[row_key] for row_key in rows[name].to_pylist()]
+    return None
 
 
 @contextmanager
 def chunks_of(cells: int) -> Iterator[None]:
     """Cut everything into blocks of `cells` cells: to be seen of a plan of which nothing is known (`afresh`)."""
-    remaining = slice.blocks.__defaults__, slice.by_unit.__defaults__, lifetimes.CHUNK
+    remaining = slice.blocks.__defaults__, slice.by_unit.__defaults__, replay.CHUNK
     try:
         slice.blocks.__defaults__ = slice.by_unit.__defaults__ = (cells,)
-        lifetimes.CHUNK = cells
+        replay.CHUNK = cells
         yield
     finally:
-        slice.blocks.__defaults__, slice.by_unit.__defaults__, lifetimes.CHUNK = remaining
+        slice.blocks.__defaults__, slice.by_unit.__defaults__, replay.CHUNK = remaining
 
 
-def newcomers(before: Plan, after: Plan, stop: int | None = None) -> frozenset[str]:
+def newcomers(before: Plan, after: Plan, stop: int | None = None) -> frozenset[str | int]:
     """Return the keys of units, of all kinds, and of their children that one plan has and another has not."""
-    values: set[str] = set()
+    values: set[str | int] = set()
     for table in before.tables:
-        if table.kind in ("unit", "child") and not table.shown_table:
-            entry = next(c.name for c in table.columns if c.spec.word == "id")
+        if table.form in ("unit", "child") and not table.shown_table:
+            entry = next(c.name for c in table.columns if c.spec.source.is_key)
             old, new = (set(made_table(plan, table.name, None, stop)[entry].to_pylist()) for plan in (before, after))
             values |= new - old
     return frozenset(values)
@@ -229,7 +268,7 @@ def unchanged(
     after: Plan,
     stop: int | None = None,
     besides: tuple[str, ...] = (),
-    new: frozenset[str] = frozenset(),
+    new: frozenset[str | int] = frozenset(),
 ) -> list[str]:
     """Return what the rows of one plan are not any more in another: rows are matched by their keys.
 
@@ -274,7 +313,7 @@ def table_column(table: TablePlan, name: str) -> ColumnPlan:
     return next(column for column in table.columns if column.name == name)
 
 
-def relinked(before: Plan, after: Plan, name: str, new: frozenset[str]) -> list[str]:
+def relinked(before: Plan, after: Plan, name: str, new: frozenset[str | int]) -> list[str]:
     """Return what links of a bridge are not any more in another plan, but for those in whose place one to a `new` row is.
 
     A row has no fewer links than before, and those it has more, or instead, lead to new rows; so in a bridge that is not

@@ -21,6 +21,7 @@ from plotsim_core.config.window import Window
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.noise import PRESETS
 from tests.laws.pieces import PIECES
+from tests.laws.pieces.plain import plain_configs
 
 Raw = dict[str, Any]
 
@@ -157,7 +158,10 @@ def segment_lists(draw: st.DrawFn, metrics: list[Raw], length: int) -> list[Raw]
                 "size": draw(shares(0, 1)) if sized else 0,
             }
         if draw(st.integers(0, 3)) == 0:
-            segment["baseline"] = {draw(st.sampled_from(metrics))["name"]: draw(st.sampled_from(["high", "mid", "low"]))}
+            metric, word = draw(st.sampled_from(metrics)), draw(st.sampled_from(["high", "mid", "low"]))
+            low, high = Metric.model_validate(metric).means
+            own_means = [low + 0.2 * (high - low), low + 0.7 * (high - low)]
+            segment["baseline"] = {metric["name"]: word if count % 2 else own_means}
         if draw(st.integers(0, 3)) == 0:
             segment["seasonal_sensitivity"] = draw(shares(-0.5, 1.5))
         if draw(st.integers(0, 2)) == 0:
@@ -329,7 +333,8 @@ def configs(
         raw["connections"] = [[free[0], word, free[1]]]
         if draw(st.booleans()):
             first, last = sorted((draw(st.integers(0, length - 1)), draw(st.integers(0, length - 1))))
-            within = [[free[0], draw(shares(-0.5, 0.5)), free[1]]]
+            weak = round(draw(shares(-0.5, 0.5)) / 2, 4)  # metrics of unlike persistence have no more in common
+            within = [[free[0], weak, free[1]]]
             raw["connection_phases"] = [{"start_period": first, "end_period": last, "connections": within}]
     if draw(st.booleans()):
         raw["seasonality"] = [{"months": [1, 12], "strength": draw(shares(-0.4, 0.8))}]
@@ -348,6 +353,14 @@ def configs(
         for place in sorted(draw(st.sets(st.integers(0, len(PIECES) - 1), max_size=pieces))):
             PIECES[place](draw, raw)
     return raw
+
+
+@st.composite
+def plain(draw: st.DrawFn) -> Raw:
+    """A small config without units that loads, with a window or without."""
+    grain = draw(st.sampled_from(tuple(WINDOWS)))
+    start, ends_at = WINDOWS[grain]
+    return draw(plain_configs({"start": start, "end": draw(st.sampled_from(ends_at)), "every": grain}))
 
 
 def plan_length(window: Raw) -> int:

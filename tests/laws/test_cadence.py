@@ -37,7 +37,7 @@ def with_both_of(kind: Population, raw: Raw) -> Raw:
     facts, events = [*(raw.get("facts") or ())], [*(raw.get("events") or ())]
     values = {(table.kind, table.shown_table) for table in kind.unit_tables}
     for table in kind.unit_tables:
-        if table.kind in ("unit", "child"):
+        if table.form in ("unit", "child"):
             if ("snapshot", table.name) not in values:
                 facts.append({"name": f"all_{table.name}", "snapshot_of": table.name})
             if ("changes", table.name) not in values:
@@ -75,11 +75,11 @@ def valid(plan: Plan, history: pa.Table, dimension: TablePlan, key: str, period:
     """Return what a history says of a period, by plain SQL, without what is as of a version's last period."""
     begins = plan.grain.starts(np.array([period], dtype=np.int64)).astype("datetime64[us]")[0]
     names = [c.name for c in dimension.columns if c.spec.word != "version" and changes_by_version(c.spec, dimension.spec)]
-    asked = ", ".join(f'"{name}"' for name in names)
+    selection = ", ".join(f'"{name}"' for name in names)
     with duckdb.connect() as connection:
         connection.register("history", history)
         sql = (
-            f"SELECT {asked} FROM history WHERE valid_from <= TIMESTAMP '{begins}' "
+            f"SELECT {selection} FROM history WHERE valid_from <= TIMESTAMP '{begins}' "
             f"AND (valid_to IS NULL OR TIMESTAMP '{begins}' < valid_to)"
         )
         return by_key(connection.sql(sql).to_arrow_table(), key)
@@ -101,13 +101,13 @@ def hold(plan: Plan, periods: list[int]) -> int:
     for _, dimension, snapshot, log in shown(plan):
         key = snapshot.key[1]
         changes, latest = made_table(plan, log.name), made_table(plan, dimension.name)
-        taken = made_table(plan, snapshot.name)
+        snapshots = made_table(plan, snapshot.name)
         for period in periods:
             date = int(plan.grain.keys(np.array([period], dtype=np.int64))[0])
             state = applied(changes, key, date)
             compared += len(state)
             assert by_key(expected_rows(plan, log.name, period)[1], key) == state
-            rows = taken.filter(pa.array(taken["snapshot_date_key"].to_numpy() == date))
+            rows = snapshots.filter(pa.array(snapshots["snapshot_date_key"].to_numpy() == date))
             if rows.num_rows or not state:
                 assert by_key(rows, key, "snapshot_date_key") == state
             else:

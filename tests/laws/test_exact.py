@@ -165,6 +165,7 @@ def test_more_units_and_another_segment_leave_what_is_broken() -> None:
     pd.testing.assert_frame_equal(matches.reset_index(drop=True), before)
 
 
+@pytest.mark.slow
 def test_more_units_that_keep_arriving_leave_what_is_broken() -> None:
     raw = {**OPEN, "quality": [{"table": "evt_visit", "issue": "duplicate_rows", "rate": 0.3}]}
     periods = "2024-01..2027-12"

@@ -32,6 +32,7 @@ from tests.laws.made import (
     names,
     newcomers,
     over_units,
+    reaching,
     relinked,
     unchanged,
 )
@@ -103,7 +104,7 @@ def explicit(raw: Raw) -> Raw:
 def with_tables(raw: Raw) -> Raw:
     """Return a config with a dimension of children, a listed one, a fact and two events more."""
     unit = next(table for table in raw["dimensions"] if table.get("per") == "unit")
-    key = next(column["name"] for column in unit["columns"] if column["type"] == "id")
+    key = next(column["name"] for column in unit["columns"] if column["type"] in ("id", "uuid"))
     to_unit = [{"name": "date_key", "type": "ref.dim_date"}, {"name": key, "type": f"ref.{unit['name']}"}]
     metric = raw["metrics"][0]["name"]
     values = {"name": "own_id", "type": "id"}
@@ -312,7 +313,7 @@ def test_a_metric_more_leaves_the_numbers_of_the_others_to_the_last_bit(drawn: t
         assert getattr(was, name) == getattr(now, name)[:last]
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", slow_but(BUNDLED, "minimal"))
 def test_a_metric_more_changes_no_row_of_bundled_configs(name: str) -> None:
     raw = raw_of(name)
     before = plan_of(raw)
@@ -358,6 +359,7 @@ ARRIVALS: dict[str, Raw | None] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arrival", slow_but(ARRIVALS, next(iter(ARRIVALS))))
 def test_a_pooled_correlation_moves_with_neither_units_nor_the_end(arrival: str) -> None:
     """Not with more units in segments of other sizes, a larger scale or a later end with the span held; a segment more moves
@@ -556,7 +558,7 @@ def test_a_history_adds_versions_and_changes_no_fact(raw: Raw) -> None:
     unit["columns"].append({"name": "rank", "type": "scd", "tracks": track, "tiers": ["low", "high"], "at": [0.5]})
     after = plan_of(raw)
     dimension = unit["name"]
-    key = next(column["name"] for column in unit["columns"] if column["type"] == "id")
+    key = next(column["name"] for column in unit["columns"] if column["type"] in ("id", "uuid"))
     for name in names(before):
         if find_table(before, name).kind == "changes":
             continue  # which tells of the new column too
@@ -584,7 +586,7 @@ def test_ends_of_units_take_rows_away_and_change_none(raw: Raw) -> None:
     moments = [name for name in reading(before, "timestamp", "cdc") if not name.startswith("dim_")]
     moments += [f"{table.name}.{c}" for table in before.tables for c, to, _ in table.references if to == "dim_time"]
     logs = (table.name for table in before.tables if table.kind == "changes")  # which delete them
-    hold(after, before, besides=(*moments, *closing, *latest(before), *over_units(before), *logs))
+    hold(after, before, besides=(*moments, *closing, *latest(before), *reaching(before), *over_units(before), *logs))
 
 
 def test_the_window_of_a_plan_is_its_whole_slice() -> None:

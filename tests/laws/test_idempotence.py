@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from plotsim_core import Plan, write_tables
 from plotsim_core.output import parquet
@@ -53,7 +56,7 @@ def failing(table: pa.Table) -> Iterator[pa.RecordBatch]:
     raise RuntimeError("the disk is full")
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", slow_but(BUNDLED, "minimal"))
 @pytest.mark.parametrize("format", SAME_BYTES)
 def test_a_run_written_twice_is_there_once_with_the_same_bytes(name: str, format: str, tmp_path: Path) -> None:
     plan = bundled(name)
@@ -99,7 +102,7 @@ def test_a_run_that_fails_in_an_empty_place_leaves_nothing(format: str, tmp_path
 
 
 @pytest.mark.parametrize("format", slow_but(FORMATS, "csv", "parquet"))
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", slow_but(BUNDLED, "minimal"))
 def test_a_file_does_not_show_in_which_blocks_it_was_made(
     name: str, format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,3 +156,18 @@ def test_rechunking_keeps_rows_and_their_order(sizes: list[int], rows: int) -> N
     values = list(rechunked(batches, schema, rows))
     assert [x for batch in values for x in batch["x"].to_pylist()] == list(range(sum(sizes)))
     assert all(batch.num_rows == rows for batch in values[:-1])
+
+
+def test_what_was_rechunked_is_let_go() -> None:
+    """Arrays that lived on between the batches that a writer takes would split the memory that others leave."""
+    schema = pa.schema([("x", pa.int64())])
+    arrays: list[weakref.ref[NDArray[np.int64]]] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for _ in range(6):
+            values = np.arange(1000)
+            arrays.append(weakref.ref(values))
+            yield pa.RecordBatch.from_arrays([pa.array(values)], schema=schema)
+
+    for _ in rechunked(batches(), schema, 1500):
+        assert sum(array() is not None for array in arrays) == 1

@@ -59,7 +59,11 @@ HOLES: dict[str, Any] = {
         {
             "name": "dim_date",
             "per": "period",
-            "columns": [{"name": "date_key", "type": "id"}, {"name": "holiday_name", "type": "string"}],
+            "columns": [
+                {"name": "date_key", "type": "id"},
+                {"name": "holiday_name", "type": "string"},
+                {"name": "day_off", "type": "calendar.holiday_name"},
+            ],
         },
         {
             "name": "dim_shop",

@@ -14,8 +14,19 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan
 from plotsim_core.tables.build import find_table
-from tests.laws.made import BRIEF, DATASETS, afresh, bundled, chunks_of, differing, is_state, made_table, names
+from tests.laws.made import (
+    BRIEF,
+    DATASETS,
+    afresh,
+    bundled,
+    chunks_of,
+    differing,
+    is_state,
+    made_table,
+    names,
+)
 from tests.laws.strategies import Raw, configs, examples, plan_of
+from tests.marks import slow_but
 
 
 def everything(plan: Plan, stop: int | None = None) -> dict[str, pa.Table]:
@@ -42,7 +53,7 @@ def work(pickled: bytes, name: str, first: int, stop: int) -> pa.Table:
     return made_table(pickle.loads(pickled), name, first, stop)
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", slow_but(DATASETS, "minimal"))
 def test_blocks_of_any_size_give_the_same_rows_in_bundled_configs(name: str) -> None:
     """Blocks of many periods of all units, and of one period of almost all units."""
     plan = bundled(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,14 @@ from plotsim_core.engine.lifetimes import ends
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import find_table
+from plotsim_core.tables.kind import key_name
 from tests.laws.made import (
     DATASETS,
     bundled,
     names,
     unit_column,
     unit_keys,
+    units_of_rows,
 )
 from tests.laws.made import clean as clean_rows
 from tests.laws.strategies import Raw, configs, examples, plan_of
@@ -89,18 +91,43 @@ def references_resolve_as_of_any_moment(plan: Plan) -> None:
 
 
 def children_are_their_units(plan: Plan) -> None:
-    """Where a row names a unit and one of a unit's children, the child is that unit's; only bridges link to any."""
+    """Where a row names a unit and one of a unit's children, the child is that unit's; only bridges link to any, and
+    references that say so."""
     tables = whole(plan)
-    for child in (table for table in clean_tables(plan) if table.kind == "child"):
-        entry = sourced(child, "id")
+    for child in (table for table in clean_tables(plan) if table.form == "child"):
+        entry = key_name(child.spec)
         owner = unit_column(plan.population, child)
         owners = dict(zip(tables[child.name][entry].to_pylist(), tables[child.name][owner].to_pylist(), strict=True))
         for table in (table for table in clean_tables(plan) if table.kind != "bridge"):
-            column = next((c for c, to, _ in table.references if to == child.name), None)
+            own_names = {c.name for c in table.columns if c.spec.source.owners == "own"}
+            column = next((c for c, to, _ in table.references if to == child.name and c in own_names), None)
             unit = unit_column(plan.population, table)
             if column is not None and unit is not None:
                 rows = tables[table.name]
-                assert [owners[key] for key in rows[column].to_pylist()] == rows[unit].to_pylist()
+                pairs = zip(rows[column].to_pylist(), rows[unit].to_pylist(), strict=True)
+                assert all(key is None or owners[key] == of for key, of in pairs)
+
+
+def trees_end(plan: Plan) -> None:
+    """Whoever follows the references of a table to itself comes to a row that refers to none, and leaves no step twice."""
+    for table in (table for table in clean_tables(plan) if table.form in ("unit", "child", "reference", "rows in time")):
+        key = sourced(table, "id")
+        for column, to, _ in table.references:
+            if to != table.name or table.spec.history is not None:
+                continue
+            rows = clean_rows(plan, table.name)
+            above = dict(zip(rows[key].to_pylist(), rows[column].to_pylist(), strict=True))
+            for start in above:
+                steps = itertools.takewhile(lambda at: at is not None, _followed(above, start))
+                assert len(list(itertools.islice(steps, len(above) + 1))) <= len(above), table.name
+
+
+def _followed(above: dict[str, str | None], start: str) -> Iterator[str | None]:
+    """Yield a row, the one that it refers to, and so on."""
+    current: str | None = start
+    while True:
+        yield current
+        current = above[current] if current is not None else None
 
 
 def bridges_keep_their_bounds(plan: Plan) -> None:
@@ -112,7 +139,7 @@ def bridges_keep_their_bounds(plan: Plan) -> None:
             assert all(a != b for a, b in pairs)
         if not spec.directed:
             assert len({frozenset(pair) for pair in pairs}) == len(pairs)
-        ends = ((clean_rows(plan, name), sourced(plan.table(name), "id")) for name in (spec.left, spec.right))
+        ends = ((clean_rows(plan, name), key_name(plan.table(name).spec)) for name in (spec.left, spec.right))
         lefts, rights = (set(rows[key].to_pylist()) for rows, key in ends)
         entry = Counter(a for a, _ in pairs)
         touched = entry if spec.directed else entry + Counter(b for _, b in pairs)
@@ -151,12 +178,14 @@ def rows_lie_in_their_units_lives(plan: Plan) -> None:
     lived = int(np.maximum(np.minimum(life["last"], plan.stop - 1) - life["first"] + 1, 0).sum())
     for name in names(plan):
         table = find_table(plan.clean, name)
-        unit = unit_column(plan.population, table)
-        if table.time is None or unit is None:
+        if table.time is None:
+            continue
+        units = units_of_rows(plan, plan.population, table)
+        if units is None:
             continue
         rows = clean_rows(plan, name)
         periods = periods_of(plan, table, rows)
-        of_row = life.loc[rows[unit].to_pylist()]
+        of_row = life.loc[units]
         assert (periods >= of_row["first"].to_numpy()).all(), name
         assert (periods - (table.kind == "changes") <= of_row["last"].to_numpy()).all(), name
         if table.kind == "fact" and table.periods is None:
@@ -180,8 +209,11 @@ def nothing_happens_after_the_end(plan: Plan) -> None:
             column = sourced(table, "timestamp")
             if table.time is None or column is None:
                 continue
+            units = units_of_rows(plan, population, table)
+            if units is None:
+                continue
             rows = clean_rows(plan, table.name)
-            for unit, moment in zip(rows[unit_column(population, table)].to_pylist(), times(rows, column), strict=True):
+            for unit, moment in zip(units, times(rows, column), strict=True):
                 assert moment <= moments.get(unit, moment), f"{table.name}: {unit} at {moment}, ended at {moments[unit]}"
 
 
@@ -232,7 +264,7 @@ def facts_join_the_version_of_their_time(plan: Plan) -> None:
         rows = clean_rows(plan, table.name)
         starts = pd.Series(plan.grain.starts(periods_of(plan, table, rows)))
         valid = versions.loc[rows[ROW_ID].to_pylist()]
-        assert valid[key].to_list() == rows[unit_column(plan.population, table)].to_pylist()
+        assert valid[key].to_list() == units_of_rows(plan, plan.population, table), table.name
         assert (pd.to_datetime(valid["valid_from"]).to_numpy() <= starts.to_numpy()).all(), table.name
         ends = pd.to_datetime(valid["valid_to"]).to_numpy()
         assert ((starts.to_numpy() < ends) | np.isnat(ends)).all(), table.name
@@ -243,6 +275,7 @@ RULES: list[Callable[[Plan], None]] = [
     references_resolve,
     references_resolve_as_of_any_moment,
     children_are_their_units,
+    trees_end,
     bridges_keep_their_bounds,
     events_lie_in_their_periods,
     rows_lie_in_their_units_lives,

@@ -27,6 +27,7 @@ from tests.laws.made import (
     by_population,
     date_keys,
     differing,
+    follows_units,
     frame,
     in_periods,
     is_state,
@@ -124,7 +125,7 @@ def hold_as_of(plan: Plan, stops: list[int]) -> None:
     for table in plan.tables:
         if not is_state(table) or table.kind in CHANGING:
             continue
-        moving = [c.name for c in table.columns if moves(table, c.spec)]
+        moving = [c.name for c in table.columns if moves(table, c.spec) or follows_units(plan, table, c.spec)]
         latest = made_table(plan, table.name).drop_columns(moving)
         dated = any(c.spec.type in ("version.valid_from", "timestamp") for c in table.columns) or any(
             plan.table(to).kind == "date" for _, to, _ in table.references

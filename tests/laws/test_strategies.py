@@ -12,7 +12,7 @@ from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.document import Document
 from plotsim_core.config.load import read_parts
 from plotsim_core.config.quality import Issue
-from plotsim_core.config.table_kind import declared_kinds
+from plotsim_core.config.table_kind import declared_forms, form_name
 from tests.laws.pieces import PIECES
 from tests.laws.strategies import Raw, configs
 
@@ -39,11 +39,11 @@ def test_random_configs_use_the_whole_language() -> None:
     def look(raw: Raw) -> None:
         words.update(type_.partition(".")[0] for type_ in texts_under(raw, "type"))
         issues.update(texts_under(raw, "issue"))
-        if kinds < set(declared_kinds()):
+        if kinds < set(declared_forms()):
             parts, _ = read_parts(Document(raw, "random", raw))
-            kinds.update(declared.kind.kind for declared in (parts.tables if parts else ()) if declared.kind)
+            kinds.update(form_name(declared.kind) for declared in (parts.tables if parts else ()) if declared.kind)
 
     look()
-    assert kinds == set(declared_kinds())
+    assert kinds == set(declared_forms())
     assert not set(SOURCES) - words - set(BY_THEMSELVES)
     assert not set(get_args(Issue.model_fields["issue"].annotation)) - issues

@@ -11,6 +11,7 @@ from plotsim_core import Plan, TableSlice, UsageError, make, slices
 from plotsim_core.tables.slices import cuts_of
 from plotsim_core.tables.stages import stage_names
 from tests.laws.made import DATASETS, afresh, bundled, differing, made_table
+from tests.marks import slow_but
 
 PARTS = (1, 3, 17, 61)
 
@@ -21,7 +22,7 @@ def part_rows(plan: Plan, parts: list[TableSlice]) -> pa.Table:
     return pa.concat_tables(reversed(tables)).combine_chunks()
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", slow_but(DATASETS, "minimal"))
 def test_the_parts_are_the_whole(name: str) -> None:
     plan = bundled(name)
     for number, table in enumerate([*(table.name for table in plan.tables), *stage_names(plan)]):

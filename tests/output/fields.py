@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+
+def calls(**words: str) -> dict[str, Any]:
+    """Return the section of a table of calls with some words."""
+    table = {"name": "calls", "per": ["shop", "period"], "rows": [0, 1], "columns": [{"name": "call_id", "type": "id"}]}
+    return {"tables": [{**table, **words}]}
+
+
+def errands(**words: str) -> dict[str, Any]:
+    """Return the section of a plain table of errands with some words."""
+    columns = [{"name": "errand_id", "type": "id"}, {"name": "at", "type": "timestamp"}]
+    return {"tables": [{"name": "errands", "rows": 5, "columns": columns, **words}]}
+
+
 WRITTEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Dataset.output": ({}, {"output": "jsonl"}),
     "Dataset.manifest": ({}, {"manifest": False}),
@@ -40,6 +53,10 @@ WRITTEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Manifest.include": ({"manifest": {"include": True}}, {"manifest": {"include": False}}),
     "proportional.log_format": ({"visit": {"log_format": "a"}}, {"visit": {"log_format": "{at}"}}),
     "proportional.log_filename": ({"visit": {"log_format": "a"}}, {"visit": {"log_format": "a", "log_filename": "b.log"}}),
+    "rows of cells.log_format": (calls(log_format="a"), calls(log_format="{call_id}")),
+    "rows of cells.log_filename": (calls(log_format="a"), calls(log_format="a", log_filename="b.log")),
+    "rows in time.log_format": (errands(log_format="a"), errands(log_format="{errand_id}")),
+    "rows in time.log_filename": (errands(log_format="a"), errands(log_format="a", log_filename="b.log")),
     "threshold.log_format": ({"never": {}}, {"never": {"log_format": "a"}}),
     "threshold.log_filename": ({"never": {"log_format": "a"}}, {"never": {"log_format": "a", "log_filename": "b.log"}}),
 }

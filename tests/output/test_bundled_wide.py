@@ -23,6 +23,7 @@ def wide(name: str) -> Plan:
     return from_mapping({**read(template(name)), "output": {"denormalized": True}}, name=name, scale=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", slow_but(FORMATS, "csv"))
 @pytest.mark.parametrize("name", slow_but(list_templates(), "saas"))
 def test_wide_tables_of_bundled_datasets_are_written_and_sound(name: str, format: str, tmp_path: Path) -> None:

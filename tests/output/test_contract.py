@@ -14,6 +14,7 @@ from plotsim_core.config.output import FormatWord
 from plotsim_core.output.format import FORMATS
 from plotsim_core.validation.store import directory_store
 from tests.laws.made import afresh, chunks_of
+from tests.marks import slow_but
 from tests.output.support import NASTY, as_lists, files, plan_with, read, rows
 
 WRITTEN = [
@@ -35,7 +36,8 @@ def test_every_format_has_its_word_in_the_language() -> None:
     assert sorted(get_args(FormatWord)) == sorted(FORMATS)
 
 
-@pytest.mark.parametrize(("format", "options"), CASES)
+@pytest.mark.slow
+@pytest.mark.parametrize(("format", "options"), slow_but(CASES, "csv", "parquet", "sql"))
 def test_what_is_read_is_what_was_made(format: str, options: dict[str, object], tmp_path: Path) -> None:
     """All tables, with all rows, columns and types; empty texts are no nulls; texts that need escaping are the same."""
     plan = plan_with(format, **options)

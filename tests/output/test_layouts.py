@@ -24,6 +24,7 @@ from plotsim_core.config.layout import (
 )
 from plotsim_core.numerics.calendar import grain_named
 from plotsim_core.validation.store import find_store
+from tests.marks import slow_but
 from tests.output.support import RAW, as_lists, files, read, rows
 
 PROMISED = {
@@ -160,7 +161,8 @@ def plan_with(output: dict[str, Any], **more: Any) -> Plan:
     return from_mapping({**RAW, **more, "output": output}, name="shops")
 
 
-@pytest.mark.parametrize("layout", ["hive", "nested_daily", "flat_with_date_suffix", OWN["month"]])
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", slow_but(["hive", "nested_daily", "flat_with_date_suffix", OWN["month"]], "hive"))
 def test_a_run_writes_its_layout_and_reads_it_back(layout: str, tmp_path: Path) -> None:
     """The rows are those of a run without it, and a check of the folder finds them."""
     plan = plan_with({"format": "parquet", "layout": layout})

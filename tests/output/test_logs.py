@@ -10,6 +10,7 @@ import pytest
 from plotsim_core import ConfigError, from_mapping, write_tables
 from plotsim_core.output.format import FORMATS
 from tests.laws.made import afresh, chunks_of
+from tests.marks import slow_but
 from tests.output.support import RAW, rows
 
 
@@ -21,7 +22,7 @@ def config(**words: Any) -> dict[str, Any]:
 FORMAT = "{at} {shop_id} [{yes}] {{{city}}} {date_key}"
 
 
-@pytest.mark.parametrize("format", list(FORMATS))
+@pytest.mark.parametrize("format", slow_but(FORMATS, "csv", "parquet"))
 def test_each_row_is_a_line(format: str, tmp_path: Path) -> None:
     """In the order of the rows; moments ISO, doubled braces single, line breaks inside a value spaces."""
     plan = from_mapping(config(log_format=FORMAT), name="shops")
@@ -36,6 +37,7 @@ def test_each_row_is_a_line(format: str, tmp_path: Path) -> None:
     assert (tmp_path / "evt_never.log").read_bytes() == b""
 
 
+@pytest.mark.slow
 def test_the_file_may_have_another_name_and_does_not_show_its_blocks(tmp_path: Path) -> None:
     plan = from_mapping(config(log_format=FORMAT, log_filename="visits-1.txt"), name="shops")
     write_tables(plan, tmp_path / "one")
@@ -69,6 +71,7 @@ LAYOUTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_values_are_laid_out_as_python_does(layout: str, tmp_path: Path) -> None:
     columns = [*RAW["events"][0]["columns"], {"name": "weight", "type": "range", "range": [0.5, 9999.5]}]

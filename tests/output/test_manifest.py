@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from plotsim_core import from_mapping, manifest, write_tables
 from tests.laws.made import afresh, chunks_of
@@ -46,6 +47,7 @@ def test_it_says_who_there_is_and_what_was_declared(tmp_path: Path) -> None:
     assert actual["tables"]["evt_visit"]["references"]["shop_id"] == "dim_shop.shop_id"
 
 
+@pytest.mark.slow
 def test_it_is_the_same_bytes_every_time(tmp_path: Path) -> None:
     written(tmp_path / "one")
     written(tmp_path / "two")

@@ -139,6 +139,7 @@ def test_types_are_decimals_wherever_a_column_comes_from() -> None:
         assert pa.Table.from_batches(pieces, schema).schema.equals(table.schema)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", slow_but(FORMATS, "csv"))
 def test_every_format_keeps_them_to_the_cent_and_its_check_is_content(format: str, tmp_path: Path) -> None:
     plan = plan_of(output={"format": format, "denormalized": True})
@@ -182,6 +183,7 @@ def _amounts(format: str, folder: Path) -> dict[str, Decimal]:
     return {key: Decimal(str(net)) for key, net in connection.execute("SELECT line_id, net FROM fct_line")}
 
 
+@pytest.mark.slow
 def test_what_is_broken_on_purpose_stays_decimal_where_it_is_a_number(tmp_path: Path) -> None:
     line = {"table": "fct_line", "rate": 0.1}
     plan = plan_of(

@@ -27,6 +27,7 @@ def run(folder: Path, output: Any, *arguments: str) -> Any:
     return CliRunner().invoke(main, ["run", "shops.yaml", "--quiet", *arguments])
 
 
+@pytest.mark.slow
 def test_a_run_writes_as_its_config_says(work_folder: Path) -> None:
     """Where and how; what is given on the command line is stronger, the other options hold."""
     assert run(work_folder, {"format": "jsonl", "directory": "data/shops"}).exit_code == 0
@@ -44,6 +45,7 @@ def test_without_the_section_it_is_csv_in_output(work_folder: Path) -> None:
     assert (work_folder / "output" / "fct_month.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_config_with_more_cells_than_its_budget_is_refused(work_folder: Path) -> None:
     """With the numbers, scale counted; `--over-budget` makes it all the same, and so does what is written beside it."""
     done = run(work_folder, {"cell_budget": 200})

@@ -101,6 +101,7 @@ def test_too_many_values_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_another_way_of_writing_leaves_nothing_of_the_former(tmp_path: Path) -> None:
     """Whole, in folders of dates, in folders of texts, whole: the same rows each time, and nothing twice."""
     for options in ({}, {"partition_by": "date_key"}, {"partition_by": "city"}, {}):

@@ -17,6 +17,7 @@ from plotsim_core.output.postgres import loading, shown_address
 from tests.output.support import RAW, rows
 from tests.output.test_money import plan_of
 from tests.output.test_sql import asked, postgres_value, psql
+from tests.tables.test_keys import RAW as KEYS
 
 SECRET = "hunter2"
 NOWHERE = f"postgres://me:{SECRET}@127.0.0.1:1/shops"
@@ -32,6 +33,7 @@ def place(server: Any) -> str:
     return str(server.get_uri())
 
 
+@pytest.mark.slow
 def test_a_run_loads_rows_types_and_keys_and_again_leaves_one_copy(postgres: Any, tmp_path: Path) -> None:
     plan = plan_named("loaded", output={"format": "csv", "denormalized": True})
     for _ in range(2):
@@ -66,6 +68,22 @@ def test_a_run_loads_rows_types_and_keys_and_again_leaves_one_copy(postgres: Any
     assert asked(postgres, "SELECT plotsim_digest FROM loaded._origin") == [{"plotsim_digest": plan.digest}]
 
 
+@pytest.mark.slow
+def test_keys_of_whole_numbers_are_bigint_and_so_is_what_refers_to_them(postgres: Any, tmp_path: Path) -> None:
+    plan = from_mapping(KEYS, name="keyed")
+    write_tables(plan, tmp_path, format=place(postgres))
+    kinds = {
+        (row["table_name"], row["column_name"]): row["data_type"]
+        for row in asked(postgres, "SELECT * FROM information_schema.columns WHERE table_schema = 'keyed'")
+    }
+    for column in [("fct_order", "order_id"), ("fct_line", "order_id"), ("fct_line", "product_id"), ("fct_line", "line_no")]:
+        assert kinds[column] == "bigint", column
+    assert kinds[("dim_account", "customer_id")] == kinds[("evt_call", "call_id")] == "text"
+    stored = asked(postgres, "SELECT product_id FROM keyed.dim_product ORDER BY 1")
+    assert [int(row["product_id"]) for row in stored] == list(range(4915112345678, 4915112345728))
+
+
+@pytest.mark.slow
 def test_money_is_loaded_to_the_cent(postgres: Any, tmp_path: Path) -> None:
     plan = plan_of()
     write_tables(plan, tmp_path, format=place(postgres).replace("postgresql://", "postgres://"))
@@ -78,6 +96,7 @@ def test_money_is_loaded_to_the_cent(postgres: Any, tmp_path: Path) -> None:
     assert asked(postgres, f"{scale} AND column_name = 'price'") == [{"s": "18,3"}]
 
 
+@pytest.mark.slow
 def test_after_an_error_everything_is_what_it_was(postgres: Any, tmp_path: Path) -> None:
     """One transaction: nothing of what was loaded before the error is there."""
     plan, other = plan_named("whole"), plan_named("whole", seed=9)
@@ -122,6 +141,7 @@ def test_what_the_server_refuses_is_a_sentence(postgres: Any, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_loads_validates_and_checks(postgres: Any, tmp_path: Path) -> None:
     url, run = place(postgres), CliRunner().invoke
     done = run(main, ["run", "minimal", "-o", str(tmp_path), "--format", url, "--seed", "4", "--validate"])

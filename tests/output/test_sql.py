@@ -102,6 +102,7 @@ def postgres_value(type_: pa.DataType, text: str) -> Any:
     return readers.get(type_, str)(text)
 
 
+@pytest.mark.slow
 def test_postgresql_loads_it_with_all_keys(postgres: Any, tmp_path: Path) -> None:
     """All rows as they are, of the right types; every key is declared; loading it again leaves one copy."""
     plan = plan_with("sql", sql_dialect="postgresql", denormalized=True)
@@ -163,6 +164,7 @@ def test_a_dump_that_fails_leaves_what_was_there(postgres: Any, tmp_path: Path) 
     assert int(answer["n"]) == rows(plan_with("sql"), "fct_month").num_rows
 
 
+@pytest.mark.slow
 def test_mysql_understands_every_statement(tmp_path: Path) -> None:
     """Read by sqlglot as MySQL: keys, types, and every value of every insert."""
     plan = plan_with("sql", sql_dialect="mysql")
@@ -192,6 +194,7 @@ def mysql_value(actual: exp.Expression) -> Any:
     return float(actual.sql()) if "." in actual.sql() or "e" in actual.sql() else int(actual.sql())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql", "sqlite"])
 def test_what_is_broken_on_purpose_has_no_keys(dialect: str, tmp_path: Path) -> None:
     """Rows that are there twice and references that find nothing would not load with them."""

@@ -49,6 +49,7 @@ def test_no_folder_that_is_a_link_is_written_through(
     assert [path.name for path in target.iterdir()] == [linked.partition("/")[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exchanging", [True, False])
 @pytest.mark.parametrize("format", slow_but(FORMATS, "csv"))
 def test_a_file_that_is_a_link_is_replaced(
@@ -82,8 +83,8 @@ def test_what_is_not_of_the_run_stays(exchanging: bool, tmp_path: Path, monkeypa
     before = files(target)
     write_tables(PLAN, target, format="parquet")
     after = files(target)
-    gone = {name for name in before if name not in after}
-    assert gone == {"validation_report.json"}
+    removed_names = {name for name in before if name not in after}
+    assert removed_names == {"validation_report.json"}
     same = {name for name in before if after.get(name) == before[name]}
     assert {"fct_payments.csv", "sub/deep/note.txt"} <= same
     assert os.readlink(target / "link") == "nowhere"
@@ -162,12 +163,13 @@ def test_a_full_disk_at_the_end_leaves_what_was_there(tmp_path: Path, monkeypatc
     assert files(target) == before
 
 
-def interrupted(target: Path, whole: Path, gone: list[str]) -> None:
+def interrupted(target: Path, whole: Path, removed_names: list[str]) -> None:
     """Bring a folder to where a run left it that was killed before it moved any of its files, those in `whole`."""
     whole.rename(target / ".plotsim-whole")
-    (target / ".plotsim-whole" / ".plotsim-gone").write_text(json.dumps(gone))
+    (target / ".plotsim-whole" / ".plotsim-gone").write_text(json.dumps(removed_names))
 
 
+@pytest.mark.slow
 def test_who_checks_a_folder_finishes_what_a_killed_run_left(tmp_path: Path) -> None:
     target, whole = tmp_path / "out", tmp_path / "whole"
     write_tables(load_config(template("minimal"), seed=5), target)

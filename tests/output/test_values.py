@@ -18,6 +18,7 @@ import pytest
 
 from plotsim_core import Plan, from_mapping, generate_tables, manifest, write_tables
 from plotsim_core.output.format import FORMATS
+from tests.marks import slow_but
 from tests.output.support import read, rows
 
 TEXTS = [
@@ -181,6 +182,7 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Path], Rows]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "options", "reader"), CASES, ids=lambda value: str(getattr(value, "__name__", value)))
 def test_values_come_back_as_they_were(
     format: str, options: dict[str, Any], reader: Callable[[Path], Rows], tmp_path: Path
@@ -197,7 +199,7 @@ def test_values_come_back_as_they_were(
     assert Counter(values) == Counter(expected)
 
 
-@pytest.mark.parametrize("format", list(FORMATS))
+@pytest.mark.parametrize("format", slow_but(FORMATS, "csv", "parquet"))
 def test_our_own_reading_gives_the_same(format: str, tmp_path: Path) -> None:
     """What the checks read: nulls, texts, and large numbers from lists of values and of segments."""
     plan = plan_of(format, **({"csv_null": "\\N"} if format == "csv" else {}))

@@ -32,7 +32,7 @@ def test_it_is_the_fact_joined_to_the_versions_that_were_valid(tmp_path: Path) -
             connection.register(f"{table.name}", rows(PLAN, table.name))
         wide = PLAN.table("fct_month_wide")
         joined = [c.name for c in wide.columns if "__" in c.name]
-        asked = ", ".join(
+        selection = ", ".join(
             f"{ {'dim_shop': 's', 'dim_date': 'd', 'select': 'p'}[n.partition('__')[0]] }.{n.partition('__')[2]!r}".replace(
                 "'", '"'
             )
@@ -40,7 +40,7 @@ def test_it_is_the_fact_joined_to_the_versions_that_were_valid(tmp_path: Path) -
             for n in joined
         )
         sql = (
-            f"SELECT f.*, {asked} FROM fct_month f LEFT JOIN dim_shop s USING (dim_row_id) "
+            f"SELECT f.*, {selection} FROM fct_month f LEFT JOIN dim_shop s USING (dim_row_id) "
             'LEFT JOIN dim_date d USING (date_key) LEFT JOIN "select" p USING (plan_id)'
         )
         expected = connection.sql(sql).to_arrow_table().to_pylist()
@@ -123,6 +123,7 @@ def test_names_that_cannot_be_are_refused(change: dict[str, Any], message: str) 
         from_mapping(changed(facts=facts), name="shops")
 
 
+@pytest.mark.slow
 def test_files_of_wide_tables_are_written_in_every_format(tmp_path: Path) -> None:
     plan: Plan = PLAN
     for format in ("csv", "parquet", "jsonl"):

@@ -29,7 +29,7 @@ ROOT = BUNDLED.parent
 PICTURES = ROOT / "build" / "screenshots"
 """Where tests leave what they saw of the UI."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+BROWSER = next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 LOADED = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
 _BACKFILL = """

@@ -17,7 +17,7 @@ class Receiver:
 
     url: str = ""
     status: int = 200
-    taken: list[dict[str, Any]] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
     posts: int = 0
 
 
@@ -32,7 +32,7 @@ def receiver(status: int = 200) -> Iterator[Receiver]:
             assert self.headers["Content-Type"] == "application/json"
             heard.posts += 1
             if heard.status == 200:
-                heard.taken.append(body)
+                heard.alerts.append(body)
             if heard.status:
                 self.send_response(heard.status)
                 self.send_header("Location", f"{heard.url}/elsewhere")

@@ -81,6 +81,7 @@ def broken(instance: dg.DagsterInstance) -> str:
     return dg.materialize([doubled], instance=instance, tags=tags, run_config=QUIET, raise_on_error=False).run_id
 
 
+@pytest.mark.slow
 def test_a_failed_run_and_its_failed_check_are_posted_once(
     hook: Receiver, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
@@ -88,7 +89,7 @@ def test_a_failed_run_and_its_failed_check_are_posted_once(
     sensor = Sensor(small(), instance)
     run_id = broken(instance)
     assert sensor.tick() == "posted 2"
-    failed, check = hook.taken
+    failed, check = hook.alerts
     (shown,) = re.findall(r"```json\n(.*?)```", (DOCS / "alerts.md").read_text(), re.DOTALL)
     expected = json.loads(shown)
     assert list(failed) == list(expected)
@@ -117,10 +118,10 @@ def test_nothing_is_lost_or_doubled_while_the_receiver_is_down(
         with pytest.raises(Exception, match=r"127\.0\.0\.1 answers 503") as raised:
             sensor.tick()
         assert "/hook" not in str(raised.value)
-    assert not hook.taken
+    assert not hook.alerts
     hook.status = 200
     assert sensor.tick() == "posted 4"
-    assert [(alert["run_id"], alert["kind"]) for alert in hook.taken] == [
+    assert [(alert["run_id"], alert["kind"]) for alert in hook.alerts] == [
         (run_id, kind) for run_id in (first, second) for kind in ("run_failed", "check_failed")
     ]
     assert sensor.tick() == "posted 0"
@@ -139,9 +140,10 @@ def test_an_alert_that_is_refused_keeps_the_next_waiting_for_five_ticks(
     assert "given up: Alert(kind='run_failed'" in caplog.text
     hook.status = 200
     assert sensor.tick() == "posted 1"
-    assert [alert["kind"] for alert in hook.taken] == ["check_failed"]
+    assert [alert["kind"] for alert in hook.alerts] == ["check_failed"]
 
 
+@pytest.mark.slow
 def test_only_success_in_time_is_success(hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """No redirect, no silence, no closed port."""
     alert = alerts.Alert("run_failed", "shops", [], [], None, "why", None, None, "now")
@@ -155,7 +157,7 @@ def test_only_success_in_time_is_success(hook: Receiver, monkeypatch: pytest.Mon
         assert time.monotonic() - start_time < 5
     with pytest.raises(alerts.NotPosted, match=r"cannot be reached: .*Connection refused"):
         alerts.post("http://127.0.0.1:1/", alert)
-    assert len(hook.taken) == 1
+    assert len(hook.alerts) == 1
 
 
 @pytest.mark.slow
@@ -168,7 +170,7 @@ def test_a_run_that_does_not_get_as_far_as_a_step_is_posted(
     result = instance.create_run_for_job(job, asset_selection={FACT}, tags={"dagster/partition": "2024-03-01"})
     instance.report_run_failed(result, "The process 7 of this run is gone")
     assert sensor.tick() == "posted 1"
-    (alert,) = hook.taken
+    (alert,) = hook.alerts
     assert (alert["assets"], alert["partitions"]) == (["shops/fct_visits"], ["2024-03-01"])
     assert alert["message"] == "The process 7 of this run is gone"
 
@@ -201,6 +203,7 @@ def evaluation(name: str, **more: object) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(asset_key=FACT, check_name=name, **{"passed": False, "metadata": {}, **more})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_checks_that_are_reported_without_a_run_are_posted_by_asset_and_check(
     hook: Receiver, instance: dg.DagsterInstance
 ) -> None:
@@ -213,7 +216,7 @@ def test_checks_that_are_reported_without_a_run_are_posted_by_asset_and_check(
     late = evaluation(FRESH, partition="2024-03-30", description="late", severity=dg.AssetCheckSeverity.WARN)
     instance.report_runless_asset_event(late)
     assert sensor.tick() == "posted 2"
-    rows, fresh = hook.taken
+    rows, fresh = hook.alerts
     assert (rows["kind"], rows["check"], rows["partitions"]) == ("check_failed", "rows", keys[:20])
     assert rows["message"] == "empty (30 partitions)"
     assert (fresh["kind"], fresh["check"], fresh["partitions"]) == ("freshness_missed", "fresh", ["2024-03-30"])
@@ -328,14 +331,14 @@ def test_alerts_of_a_daemon(tmp_path: Path) -> None:
             unwritten = launch(address, "minimal_increment", ["2024-03-01", "2024-04-01"], location="one")
             judged = launch(address, "judged", location="one")
             until("a tick that fails", 240, lambda: "FAILURE" in ticks(address, "one"))
-            assert not heard.taken
+            assert not heard.alerts
             heard.status = 200
-            until("missed freshness", 240, lambda: any(a["kind"] == "freshness_missed" for a in heard.taken))
+            until("missed freshness", 240, lambda: any(a["kind"] == "freshness_missed" for a in heard.alerts))
             count = len(ticks(address, "one")), len(ticks(address, "two"))
             until(
                 "one tick more", 120, lambda: len(ticks(address, "one")) > count[0] and len(ticks(address, "two")) > count[1]
             )
-    posted = sorted((alert["kind"], alert["run_id"] or "", alert["assets"], alert["check"]) for alert in heard.taken)
+    posted = sorted((alert["kind"], alert["run_id"] or "", alert["assets"], alert["check"]) for alert in heard.alerts)
     assert posted == sorted(
         [
             ("check_failed", judged, ["minimal/judged"], "sound"),
@@ -344,15 +347,15 @@ def test_alerts_of_a_daemon(tmp_path: Path) -> None:
             ("freshness_missed", "", ["minimal/watched"], None),
         ]
     )
-    (alert,) = [alert for alert in heard.taken if alert["run_id"] == unwritten]
+    (alert,) = [alert for alert in heard.alerts if alert["run_id"] == unwritten]
     assert alert["partitions"] == ["2024-03-01...2024-04-01"]
     assert alert["run_url"] == f"{UI}/runs/{unwritten}"
     assert "cannot be written" in alert["message"]
-    assert fresh not in {alert["run_id"] for alert in heard.taken}
+    assert fresh not in {alert["run_id"] for alert in heard.alerts}
 
 
 def failed_of(heard: Receiver, run_id: str) -> list[str]:
     """Return the assets that the alert of a run names: tables of the dataset, one at least."""
-    (assets,) = [alert["assets"] for alert in heard.taken if alert["run_id"] == run_id]
+    (assets,) = [alert["assets"] for alert in heard.alerts if alert["run_id"] == run_id]
     assert assets and all(asset.startswith("minimal/") for asset in assets)
     return list(assets)

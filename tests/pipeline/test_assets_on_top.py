@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster_duckdb import DuckDBResource
 
 from plotsim_pipeline.assets.tables import resources_of, table_assets
@@ -11,6 +12,7 @@ from plotsim_pipeline.stores import downstream_resources
 from tests.pipeline.support import END, START, keys_of, plan_of, store_at
 
 
+@pytest.mark.slow
 def test_an_asset_of_ones_own_reads_the_store(tmp_path: Path) -> None:
     plan, store = plan_of("minimal"), store_at("duckdb", tmp_path)
     partitions = partitions_for(plan)

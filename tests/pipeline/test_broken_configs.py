@@ -32,6 +32,7 @@ def loaded() -> dg.Definitions:
     return definitions_of(*load_datasets())
 
 
+@pytest.mark.slow
 def test_the_others_live_on_and_the_broken_one_says_what_is_wrong(configs: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Assets, jobs and schedules of the sound ones are there and run; of the broken one there is a single asset, which lists
     all problems and fails with them. When its config is mended, it is as all others."""
@@ -68,6 +69,7 @@ def test_a_command_finds_them_all(configs: Path) -> None:
     assert CliRunner().invoke(main, ["configs"]).exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_run_makes_what_the_config_said_when_it_began(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A config that is edited, or broken, under a run does not touch it: its plan was read when its process began."""
     job = loaded().resolve_implicit_global_asset_job_def()

@@ -83,6 +83,7 @@ def ask(plan: Plan, store: Store, sql: str) -> list[tuple[object, ...]]:
         return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.long] * (kind != "duckdb")) for kind in STORES])
 def test_what_is_stored_in_any_order_agrees(kind: str, tmp_path: Path) -> None:
     """The later half is made first and some of it again, which changes nothing."""
@@ -95,7 +96,7 @@ def test_what_is_stored_in_any_order_agrees(kind: str, tmp_path: Path) -> None:
             f"SELECT {COLUMNS} FROM (SELECT op, unnest(after) FROM (SELECT * FROM {{log_shop}} WHERE date_key <= {quarter} "
             "QUALIFY row_number() OVER (PARTITION BY shop_id ORDER BY sequence DESC) = 1)) WHERE op <> 'D' ORDER BY ALL"
         )
-        taken = f"SELECT {COLUMNS} FROM {{snp_shop}} WHERE snapshot_date_key = {quarter} ORDER BY ALL"
+        snapshots = f"SELECT {COLUMNS} FROM {{snp_shop}} WHERE snapshot_date_key = {quarter} ORDER BY ALL"
         day = f"strptime('{quarter}', '%Y%m%d')"
         valid = (
             f"SELECT {COLUMNS} FROM {{dim_shop}} WHERE valid_from <= {day} AND (valid_to IS NULL OR {day} < valid_to) "
@@ -104,7 +105,7 @@ def test_what_is_stored_in_any_order_agrees(kind: str, tmp_path: Path) -> None:
         period = int(plan.grain.holding(np.array([np.datetime64(f"{str(quarter)[:4]}-{str(quarter)[4:6]}-01", "s")]))[0])
         expected = sorted(tuple(row.values()) for row in expected_rows(plan, "log_shop", period)[1].to_pylist())
         assert 0 < len(expected) < plan.population.units
-        assert ask(plan, store, applied) == ask(plan, store, taken) == ask(plan, store, valid) == expected
+        assert ask(plan, store, applied) == ask(plan, store, snapshots) == ask(plan, store, valid) == expected
 
 
 def test_the_catalogue_says_how_a_table_comes() -> None:

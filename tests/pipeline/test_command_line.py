@@ -105,6 +105,29 @@ def test_run_says_what_is_there_and_a_second_run_changes_nothing(tmp_path: Path,
     assert "960" in query.stdout
 
 
+@pytest.mark.slow
+def test_each_command_answers(tmp_path: Path) -> None:
+    """A dataset of two months is made, judged whole, asked, told to Dagster and listed."""
+    (tmp_path / "calls.yaml").write_text(
+        "{about: Calls, unit: caller, window: [2024-01, 2024-02, month],"
+        " metrics: [{name: calls, type: count, polarity: positive}], segments: [{name: all, count: 3, archetype: flat}]}"
+    )
+    surroundings = environment(tmp_path, PLOTSIM_CONFIGS=str(tmp_path), PLOTSIM_DATASETS="calls")
+    answers = {
+        ("run", "calls"): "2 of 2",
+        ("status", "calls", "--strict"): "calls is whole",
+        ("query", "SELECT 'rows ' || count(*) FROM calls.fct_calls"): "rows 6",
+        ("reconcile", "calls"): "calls",
+        ("configs",): "calls: Calls",
+    }
+    assert {command for command, *_ in answers} == set(main.commands) - {"ui"}
+    for command, answer in answers.items():
+        done = CliRunner().invoke(main, command, env=surroundings)
+        assert done.exit_code == 0, done.output
+        assert answer in done.output, done.output
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "settings", "message"),
     [

@@ -124,7 +124,7 @@ def test_the_asset_of_the_page_runs(tmp_path: Path) -> None:
 
 def test_the_schedule_is_as_the_component_says(tmp_path: Path) -> None:
     closed = (BUNDLED / "minimal.yaml").read_text()
-    growing = closed.replace('["2024-01", "2024-12", "monthly"]', "{ start: 2024-01, every: month, span: 12 }")
+    growing = closed.replace('["2024-01", "2024-12", "month"]', "{ start: 2024-01, every: month, span: 12 }")
     file = config(tmp_path, "shop", growing)
     store = {"path": "plotsim.duckdb"}
     result = component(tmp_path, "shop", store=store, schedule={"enabled": True, "cron": "5 4 * * *"})

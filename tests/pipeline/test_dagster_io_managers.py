@@ -118,6 +118,7 @@ def test_their_query_gives_the_rows_of_the_partitions(grain: str, tmp_path: Path
             assert days.min() >= pd.Timestamp((selected or keys)[0])
 
 
+@pytest.mark.slow
 def test_a_state_is_whole_whatever_partition_is_asked_for(tmp_path: Path) -> None:
     plan, store = plan_with(WINDOWS["month"]), store_at("duckdb", tmp_path)
     keys = keys_of(plan)
@@ -137,6 +138,7 @@ def test_tables_that_are_delivered_late_are_read_by_their_delivery(tmp_path: Pat
             assert len(reads(plan, store, table, selected)) == sum(counts[key] for key in selected)
 
 
+@pytest.mark.slow
 def test_a_schema_of_their_manager_does_not_hide_the_tables(tmp_path: Path) -> None:
     """A manager for one's own tables is often inputs a schema; those of a dataset are in the dataset's."""
     plan, store = plan_with(WINDOWS["month"]), store_at("duckdb", tmp_path)

@@ -168,8 +168,8 @@ def test_an_object_store_that_is_gone_is_told_and_one_that_comes_back_is_written
         store = STORES[kind](path=f"s3://{objects.BUCKET}/lake")
         materialise(PLAN, store, KEYS[:1], only=["fct_payments"])
         server.kill()
-        gone = r"minimal\.fct_payments is not written to s3://.*: it cannot be reached .*run again"
-        with pytest.raises(dg.Failure, match=gone):
+        message = r"minimal\.fct_payments is not written to s3://.*: it cannot be reached .*run again"
+        with pytest.raises(dg.Failure, match=message):
             materialise(PLAN, store, KEYS[1:2], only=["fct_payments"])
         back = threading.Timer(3, server.start)
         back.start()

@@ -12,6 +12,7 @@ from plotsim_core import Plan, from_mapping
 from plotsim_core.config.layout import LAYOUTS
 from plotsim_core.validation.store import find_store
 from plotsim_pipeline.stores import STORES
+from tests.marks import slow_but
 from tests.output.support import RAW
 from tests.pipeline.support import content, keys_of, materialise, store_at
 
@@ -36,7 +37,8 @@ SOME = ("hive", OWN)
 
 
 @pytest.mark.parametrize(
-    "layout", [*SOME, *(pytest.param(name, marks=pytest.mark.long) for name in LAYOUTS if name not in SOME)]
+    "layout",
+    [*slow_but(SOME), *(pytest.param(name, marks=pytest.mark.long) for name in LAYOUTS if name not in SOME)],
 )
 def test_a_layout_moves_files_and_changes_no_row(layout: str, usual: dict[str, tuple[int, str]], tmp_path: Path) -> None:
     """Made in a range and again alone; the store, its queries and a check of its folder find all of it."""
@@ -57,7 +59,14 @@ def test_a_layout_moves_files_and_changes_no_row(layout: str, usual: dict[str, t
         assert (actual.first, actual.stop) == (plan.first, plan.first + 4)
 
 
-@pytest.mark.parametrize(("every", "layout"), [("hour", "hive"), ("hour", "by_table"), ("week", "iso_week")])
+@pytest.mark.parametrize(
+    ("every", "layout"),
+    [
+        pytest.param("hour", "hive", marks=pytest.mark.slow),
+        pytest.param("hour", "by_table", marks=pytest.mark.slow),
+        ("week", "iso_week"),
+    ],
+)
 def test_hours_and_weeks_have_files_of_their_own(every: str, layout: str, tmp_path: Path) -> None:
     days = ["2024-12-30", "2024-12-30"] if every == "hour" else ["2024-12-30", "2025-02-02"]
     raw = {
@@ -76,6 +85,7 @@ def test_hours_and_weeks_have_files_of_their_own(every: str, layout: str, tmp_pa
     assert len([file for file in Path(store.path).rglob("*.parquet") if facts in str(file)]) == len(keys)
 
 
+@pytest.mark.slow
 def test_partitions_longer_than_periods_have_a_file_each(tmp_path: Path) -> None:
     plan, store = shops({"layout": "quarter_based"}, partition="quarter"), store_at("parquet", tmp_path)
     materialise(plan, store, keys_of(plan), only=TABLES)
@@ -83,6 +93,7 @@ def test_partitions_longer_than_periods_have_a_file_each(tmp_path: Path) -> None
     assert (Path(store.path) / "shops" / "2024" / "Q2" / "fct_month_20240401.parquet").exists()
 
 
+@pytest.mark.slow
 def test_a_dataset_lies_in_one_layout(tmp_path: Path) -> None:
     """Another layout is refused while files lie in the old one, and taken when they are gone."""
     store = store_at("parquet", tmp_path)
@@ -99,6 +110,7 @@ def test_a_dataset_lies_in_one_layout(tmp_path: Path) -> None:
         materialise(old, store, keys_of(old)[:1], only=["fct_month"])
 
 
+@pytest.mark.slow
 def test_files_are_encoded_as_the_config_says(tmp_path: Path) -> None:
     """Compression, row groups and the order of rows reach the files of the store; a partition has the same bytes alone."""
     plan = shops({"compression": "gzip", "row_group_rows": 5, "sort_by": ["sales"]})

@@ -51,8 +51,8 @@ def test_a_dataset_on_an_object_store_is_that_on_a_disk(kind: str, server: Serve
     assert {name: sorted(partitions) for name, partitions in remote_store.intact_partitions("saas").items()} == {
         name: sorted(partitions) for name, partitions in local_store.intact_partitions("saas").items()
     }
-    asked = "SELECT count(*), round(sum(mrr), 2) FROM saas.fct_revenue"
-    assert remote_store.query(asked, ["saas"]) == local_store.query(asked, ["saas"])
+    query = "SELECT count(*), round(sum(mrr), 2) FROM saas.fct_revenue"
+    assert remote_store.query(query, ["saas"]) == local_store.query(query, ["saas"])
     assert not [file for file in server.folder.rglob("*") if file.name.endswith(".tmp")]
 
 

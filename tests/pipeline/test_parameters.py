@@ -43,17 +43,17 @@ def launched(
 
 def test_the_launchpad_changes_seed_scale_and_noise(config: Path, tmp_path: Path) -> None:
     """The rows are those of a config that says so; metadata and run log tell of it."""
-    asked = {"seed": 7, "scale": 2.0, "noise": "messy"}
-    result = launched(plan_of(config), asked)
+    parameters = {"seed": 7, "scale": 2.0, "noise": "messy"}
+    result = launched(plan_of(config), parameters)
     same = load_config(config, seed=7, scale=2.0, noise="messy")
     store, expected = store_at("duckdb", tmp_path), store_at("duckdb", tmp_path / "expected")
     materialise(same, expected, keys_of(same), only=["fct_calls"])
     assert content(same, store) == content(same, expected)
     (event, *_) = result.asset_materializations_for_node("calls__fct_calls")
-    assert event.metadata["parameters"].value == asked
+    assert event.metadata["parameters"].value == parameters
     assert event.tags["dagster/code_version"] == same.digest, "so that Dagster knows that it is not made as the config says"
     (row,) = store.run_log().to_pylist()
-    assert (json.loads(row["parameters"]), row["seed"], row["scale"]) == (asked, 7, 2.0)
+    assert (json.loads(row["parameters"]), row["seed"], row["scale"]) == (parameters, 7, 2.0)
 
 
 @pytest.mark.long
@@ -72,7 +72,7 @@ def test_compression_is_that_of_the_files(config: Path, tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("parameters", "message"),
     [
         ({"sed": 7}, 'Received unexpected config entry "sed"'),
         ({"seed": "seven"}, 'not valid for expected type "Int"'),
@@ -81,22 +81,22 @@ def test_compression_is_that_of_the_files(config: Path, tmp_path: Path, monkeypa
         ({"noise": "loud"}, "not in enum type Noise got loud"),
     ],
 )
-def test_wrong_parameters_are_refused_before_the_run(asked: dict[str, Any], message: str, config: Path) -> None:
+def test_wrong_parameters_are_refused_before_the_run(parameters: dict[str, Any], message: str, config: Path) -> None:
     with pytest.raises(dg.DagsterInvalidConfigError, match=message):
-        launched(plan_of(config), asked)
+        launched(plan_of(config), parameters)
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("parameters", "message"),
     [
         ({"seed": -1}, "seed: expected"),
         ({"scale": 0.0}, "scale: expected"),
         ({"scale": 2.0, "target_rows": 100}, "either the scale or the target rows"),
     ],
 )
-def test_parameters_that_cannot_be_are_told(asked: dict[str, Any], message: str, config: Path, tmp_path: Path) -> None:
+def test_parameters_that_cannot_be_are_told(parameters: dict[str, Any], message: str, config: Path, tmp_path: Path) -> None:
     with pytest.raises(dg.DagsterConfigMappingFunctionError) as refusal:
-        launched(plan_of(config), asked)
+        launched(plan_of(config), parameters)
     assert message in str(refusal.value.__cause__)
     assert not (tmp_path / "store.duckdb").exists()
 
@@ -145,8 +145,8 @@ def test_a_run_that_is_repeated_does_not_mix(config: Path, tmp_path: Path) -> No
 @pytest.mark.long
 def test_the_command_line_says_how_near_the_target_is(config: Path, tmp_path: Path) -> None:
     """`--target-rows` solves the scale; what is made is what it says, and whole by these parameters."""
-    asked = ["--target-rows", "5000", "--tables", ",".join(TABLES)]
-    shown = invoke("run", "calls", *asked).output
+    arguments = ["--target-rows", "5000", "--tables", ",".join(TABLES)]
+    shown = invoke("run", "calls", *arguments).output
     plan = load_config(config, target_rows=5000)
     expected = sum(size.rows for size in sizes(plan))
     assert abs(expected - 5000) <= 0.02 * 5000
@@ -159,8 +159,8 @@ def test_the_command_line_says_how_near_the_target_is(config: Path, tmp_path: Pa
         )
         == expected
     )
-    assert "nothing to do" in invoke("run", "calls", *asked).output
-    tables = json.loads(invoke("status", "calls", *asked, "--json").output)["tables"]
+    assert "nothing to do" in invoke("run", "calls", *arguments).output
+    tables = json.loads(invoke("status", "calls", *arguments, "--json").output)["tables"]
     assert not any(table["missing"] or table["stale"] for table in tables.values())
 
 
@@ -179,8 +179,8 @@ def test_every_parameter_is_described(config: Path) -> None:
     named = [name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])]
     assert sorted(named) == sorted(FIELDS)
     (shown,) = re.findall(r"```text\n(resources:.*?)```", page, re.DOTALL)
-    asked = yaml.safe_load(shown)["resources"]["saas_parameters"]["config"]
-    assert asked
+    parameters = yaml.safe_load(shown)["resources"]["saas_parameters"]["config"]
+    assert parameters
     job = definitions_of([load_config(CONFIGS / "saas.yaml")]).resolve_job_def("saas")
     assert dg.validate_run_config(job, yaml.safe_load(shown))
 

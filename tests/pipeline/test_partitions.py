@@ -127,7 +127,14 @@ def test_the_report_is_the_same_whatever_the_partitions(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", slow_but(STORES, "duckdb"))
-@pytest.mark.parametrize(("first", "then"), [(None, "quarter"), ("quarter", None), ("quarter", "year")])
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param(None, "quarter", marks=pytest.mark.slow),
+        pytest.param("quarter", None, marks=pytest.mark.slow),
+        ("quarter", "year"),
+    ],
+)
 def test_partitions_of_two_lengths_do_not_mix(kind: str, first: str | None, then: str | None, tmp_path: Path) -> None:
     """The key of a quarter is that of its first month: a table with the one refuses the other, and keeps what it has."""
     plan, store = saas(partition=first), store_at(kind, tmp_path)

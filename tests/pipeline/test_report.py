@@ -80,18 +80,19 @@ def test_broken_data_is_caught_by_the_check_that_names_it(check: str, stored: Pa
         assert not after.failed
 
 
+@pytest.mark.slow
 def test_checks_and_pictures_reach_dagster(tmp_path: Path) -> None:
     """Each table has a result of each check that its config gives reason to ask, once; the report its score; the overview a
     picture per stage."""
     plan, store = plan_of("saas"), store_at("duckdb", tmp_path)
     result = materialise(plan, store, keys_of(plan))
     evaluations = [(e.asset_key.path[-1], e.check_name) for e in result.get_asset_check_evaluations()]
-    asked = {(table, q.check) for q in questions(plan) for table in (q.table, *q.about)}
+    expected = {(table, q.check) for q in questions(plan) for table in (q.table, *q.about)}
     values = {
         ("validation_report", NOTHING_BROKEN),
         *((name, IN_STORE) for name in time_columns(plan) if name not in STAGES),
     }
-    assert sorted(evaluations) == sorted(asked | values)
+    assert sorted(evaluations) == sorted(expected | values)
     assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
     blocking = {name for name, check in CHECKS.items() if check.blocking} | {NOTHING_BROKEN, IN_STORE}
     errors = {e.check_name for e in result.get_asset_check_evaluations() if e.severity == dg.AssetCheckSeverity.ERROR}
@@ -125,6 +126,7 @@ def test_the_page_lies_beside_any_store() -> None:
     assert fsspec.filesystem("memory").cat("/bucket/files/reports/some.html") == b"text"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", slow_but(["duckdb", "parquet"], "duckdb"))
 def test_the_command_judges_what_dagster_stored(kind: str, tmp_path: Path) -> None:
     """`plotsim check` passes a store of whole data, fails one that is broken, and refuses one of another config."""

@@ -275,8 +275,8 @@ def checked(plan: Plan, store: Store) -> dg.AssetCheckEvaluation:
     """Return what the check of a dataset says, which is asked alone."""
     selection = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey([plan.name, OVERVIEW]), CURRENT))
     job = dg.define_asset_job("ask", selection=selection)
-    asked = dg.Definitions(asset_checks=[current_check(plan)], jobs=[job], resources={"store": store})
-    (result,) = asked.resolve_job_def("ask").execute_in_process().get_asset_check_evaluations()
+    definitions = dg.Definitions(asset_checks=[current_check(plan)], jobs=[job], resources={"store": store})
+    (result,) = definitions.resolve_job_def("ask").execute_in_process().get_asset_check_evaluations()
     return result
 
 

@@ -17,6 +17,7 @@ from plotsim_pipeline.stores.duckdb import DuckDBStore
 from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.run_log import SCHEMA as LOG_SCHEMA
 from plotsim_pipeline.stores.store import DIGEST, Store
+from tests.marks import slow_but
 from tests.pipeline.objects import BUCKET, Server, known_to, served
 from tests.pipeline.support import KINDS, keys_of, materialise, plan_of, store_at
 
@@ -64,7 +65,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=[*STORES, "memory", "s3 parquet", "s3 delta"])
+@pytest.fixture(params=slow_but([*STORES, "memory", "s3 parquet", "s3 delta"], *STORES, "memory"))
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     if request.param == "memory":
         return STORES["parquet"](path=f"memory://{tmp_path.name}")
@@ -89,8 +90,8 @@ def test_a_range_is_written_and_read(store: Store) -> None:
 
 def test_rows_are_found_by_any_column(store: Store) -> None:
     store.write(placed(1, 2), rows((20240101, "a", 1.0), (20240101, None, 2.0), (20240102, "b", None)))
-    asked = {"name = 'a'": "1", "name IS NULL": "1", "value < 3": "2", "value IS NULL": "1", "date_key >= 20240102": "1"}
-    for condition, count in asked.items():
+    counts = {"name = 'a'": "1", "name IS NULL": "1", "value < 3": "2", "value IS NULL": "1", "date_key >= 20240102": "1"}
+    for condition, count in counts.items():
         answer = store.query(f"SELECT 'rows ' || count(*) AS said FROM ds.fct WHERE {condition}", ["ds"])
         assert f"rows {count}" in answer, condition
 
@@ -168,6 +169,7 @@ def test_a_new_column_is_null_in_older_partitions(kind: str, tmp_path: Path) -> 
     assert sorted(store.intact_partitions("ds")["fct"]) == ["2024-01-01", "2024-01-02", "2024-01-03"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", OTHERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_changes_of_columns_are_refused_and_nothing_is_lost(kind: str, change: str, tmp_path: Path) -> None:
@@ -261,6 +263,7 @@ def test_columns_are_described(tmp_path: Path) -> None:
     assert "It's a table." in store.query("SELECT comment FROM duckdb_tables() WHERE table_name = 'fct'", ["ds"])
 
 
+@pytest.mark.slow
 def test_parquet_files_do_not_show_how_they_were_made(tmp_path: Path) -> None:
     """A month's file is the same bytes whether it was made alone or in a range."""
     plan = plan_of("saas")

@@ -78,9 +78,9 @@ def test_what_is_lost_is_missing_everywhere(
     missing = [KEYS[5]] if lost == "a state" else [KEYS[2]] if key else list(KEYS)
     document = json.loads(invoke("status", "calls", "--tables", TABLES, "--strict", "--json", code=1).output)["tables"]
     assert {name: one["missing"] for name, one in document.items() if one["missing"]} == {table: missing}
-    asked = requests(plan, store, instance, datetime(2024, 7, 1, 3, tzinfo=UTC))
-    assert isinstance(asked, list)
-    ranges = [(one.partition_key or one.tags[START], one.partition_key or one.tags[END]) for one in asked]
+    run_requests = requests(plan, store, instance, datetime(2024, 7, 1, 3, tzinfo=UTC))
+    assert isinstance(run_requests, list)
+    ranges = [(one.partition_key or one.tags[START], one.partition_key or one.tags[END]) for one in run_requests]
     assert ranges == [(KEYS[0] if lost == "a state" else missing[0], missing[-1])]
     invoke("run", "calls", "--tables", TABLES)
     assert content(plan, store) == whole

@@ -146,10 +146,10 @@ def test_columns_are_made_of_these(table: str, column: str, origins: list[str], 
         ("trajectories", []),
         ("owner_metrics", ["owner_trajectories"]),
         ("fct_order", ["correlated_metrics", "dim_date", "dim_plan", "dim_shop"]),
-        ("fct_line", ["dim_date", "dim_shop", "fct_order"]),
+        ("fct_line", ["dim_date", "dim_plan", "dim_shop", "fct_order"]),
         ("evt_close", ["dim_date", "dim_shop", "noised_metrics"]),
         ("bridge_peer", ["dim_shop", "trajectories"]),
-        ("fct_line_wide", ["dim_date", "dim_shop", "fct_line"]),
+        ("fct_line_wide", ["dim_date", "dim_plan", "dim_shop", "fct_line"]),
         ("fct_month_train", ["fct_month"]),
         ("quality_ledger", ["dim_date", "evt_visit", "fct_month"]),
         ("source_entity_map", ["dim_shop", "dim_shop_crm", "dim_shop_erp"]),
@@ -214,8 +214,8 @@ def filled_store(
         rows = stored(plan, store)
         assert set(rows) == set(names)
         for table in plan.tables:
-            taken = done if table.time is not None else {max(done)}
-            assert rows[table.name] == sorted(row for key in taken for row in parts[table.name][key]), (table.name, part)
+            months = done if table.time is not None else {max(done)}
+            assert rows[table.name] == sorted(row for key in months for row in parts[table.name][key]), (table.name, part)
     assert done == set(keys)
     return store, materialise(plan, store, keys, only=[*stage_names(plan), "validation_report", "overview"])
 

@@ -66,7 +66,7 @@ def test_empirical_residuals_tell_the_same_as_exact_ones() -> None:
     """So the columns of the side by side may be compared: both ways of standardising find the same correlation."""
     pairs = correlation.pairs_of(FAMILIES)[:10]
     for exact, blind in correlation.measured(FAMILIES, "growth", 0.7, pairs, 1000):
-        assert abs(exact.found - blind.found) < 3 * exact.error + 1 / 1000
+        assert abs(exact.estimate - blind.estimate) < 3 * exact.error + 1 / 1000
 
 
 def test_a_matrix_comes_out_in_whatever_order_it_is_declared() -> None:

@@ -12,6 +12,7 @@ from plotsim_core import ConfigError, Plan
 from plotsim_core.engine.block import Block
 from plotsim_core.numerics.correlation import completion
 from plotsim_core.plan.copula import lagged_correlations
+from tests.marks import slow_but
 from tests.statistics.samples import FAR, Raw, block_of, correlation, metric, plan_of, residuals
 
 SOLVED = 0.005
@@ -66,6 +67,7 @@ def test_connections_that_exclude_each_other_are_moved_to_the_nearest_that_do_no
         plan_of(metrics, 50, 4, connections=[["a", 0.9, "b"], ["b", 0.9, "c"], ["a", -0.9, "c"]])
 
 
+@pytest.mark.slow
 def test_fifty_metrics_with_all_their_pairs_declared() -> None:
     """A matrix of three factors, all 1,225 pairs declared, every one of them delivered."""
     rng = np.random.default_rng(3)
@@ -163,7 +165,9 @@ def pooled_plan(archetypes: list[str], declared: float, families: tuple[str, str
     return plan_of(plan.raw["metrics"], 10, 25, segments=segments, connections=connections)
 
 
-@pytest.mark.parametrize("archetypes", [["flat"], ["growth"], ["seasonal"], ["flat > growth @ 12"], ["growth", "decline"]])
+@pytest.mark.parametrize(
+    "archetypes", slow_but([["flat"], ["growth"], ["seasonal"], ["flat > growth @ 12"], ["growth", "decline"]], ["growth"])
+)
 def test_a_pooled_correlation_is_that_of_the_table(archetypes: list[str]) -> None:
     """As close as 0.02 with 125,000 cells and more; within the level of a unit's own the cells are not independent."""
     declared = 0.7
@@ -174,6 +178,7 @@ def test_a_pooled_correlation_is_that_of_the_table(archetypes: list[str]) -> Non
     assert abs(estimate - declared) < 0.02
 
 
+@pytest.mark.slow
 def test_a_pooled_correlation_that_the_trajectory_does_not_allow_is_refused_with_what_it_allows() -> None:
     with pytest.raises(ConfigError, match=r"over the whole table a and b cannot have a correlation of -0.9\s+they can have"):
         pooled_plan(["growth", "decline"], -0.9)

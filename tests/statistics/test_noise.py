@@ -51,7 +51,8 @@ def test_jitter_has_the_declared_deviation_relative_to_the_value(sigma: float, s
 
 
 @pytest.mark.parametrize(
-    ("family", "degrees", "excess"), [("gaussian", None, 0.0), ("laplace", None, 3.0), ("student_t", 10, 6 / (10 - 4))]
+    ("family", "degrees", "excess"),
+    [("gaussian", None, 0.0), ("laplace", None, 3.0), pytest.param("student_t", 10, 6 / (10 - 4), marks=pytest.mark.slow)],
 )
 def test_jitter_has_the_kurtosis_of_its_family(family: str, degrees: int | None, excess: float) -> None:
     """The error is that of the fourth standardised moment k of a symmetric sample: z^4 - k - 2 k (z^2 - 1) per draw."""

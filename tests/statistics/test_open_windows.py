@@ -123,12 +123,12 @@ def test_year_five_looks_as_alive_as_year_one(grain: str, rate: float, mean: flo
     mine = units.segment == 0
     for year in range(5):
         first = plan.first + year * length + 1
-        come, gone = (
+        arrivals, departures = (
             int(np.count_nonzero(mine & (when >= first) & (when < first + length)))
             for when in (units.arrival, units.last_period)
         )
-        assert abs(come - rate * length) <= FAR * np.sqrt(rate * length), year
-        assert abs(gone - rate * length) <= FAR * np.sqrt(2 * rate * length), year
+        assert abs(arrivals - rate * length) <= FAR * np.sqrt(rate * length), year
+        assert abs(departures - rate * length) <= FAR * np.sqrt(2 * rate * length), year
     (early, before), (late, after) = in_year(plan, 1, length), in_year(plan, 4, length)
     assert abs(late.mean() - early.mean()) <= FAR * np.sqrt(2 * rate * mean)
     people = rate * mean  # values of one unit hang together, so there are fewer independent ones than cells
@@ -207,6 +207,7 @@ def test_curves_of_the_calendar_go_on_without_a_jump(span: int) -> None:
 CASES = [("month", 12, 18, 24, 12), ("week", 8, 30, 40, 52), ("day", 3, 60, 90, 365), ("hour", 0.5, 120, 240, 24 * 60)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("grain", "rate", "mean", "span", "year"),
     [CASES[0], *(pytest.param(*case, marks=pytest.mark.long) for case in CASES[1:])],
@@ -226,6 +227,7 @@ def test_every_check_passes_in_any_year(grain: str, rate: float, mean: float, sp
                 assert rows[size.table] <= 1.1 * size.rows <= 2 * rows[size.table], (size, number)
 
 
+@pytest.mark.slow
 def test_rows_after_a_tenure_are_found(tmp_path: Path) -> None:
     """What was made with longer tenures has rows that by shorter ones must not be there."""
     longer, shorter = (shop("month", 12, mean, 24) for mean in (18, 9))

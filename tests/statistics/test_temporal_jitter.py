@@ -148,7 +148,7 @@ def test_more_units_and_a_later_end_leave_moments() -> None:
 
 
 @pytest.mark.parametrize("jitter", slow_but([0.01, 0.2, 2.0], 0.2))
-@pytest.mark.parametrize("every", ["day", "week", "month"])
+@pytest.mark.parametrize("every", slow_but(["day", "week", "month"], "week"))
 def test_the_checks_allow_for_it_and_know_the_rhythm_that_is_left(every: str, jitter: float) -> None:
     end = {"day": "2024-02-15", "week": "2024-04-28", "month": "2024-06-30"}[every]
     start = "2024-01-01"

@@ -9,6 +9,7 @@ from scipy import stats
 from plotsim_core.engine.roster import select
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.tables.proportional import ProportionalEvent
+from tests.marks import slow_but
 from tests.statistics.samples import FAMILIES, FAR, Raw, block_of, correlation, metric, plan_of, residuals
 
 
@@ -74,7 +75,7 @@ def test_the_level_is_the_share_of_variance_that_lies_between_units(family: str,
     assert abs(estimate - reached) < WITHIN
 
 
-@pytest.mark.parametrize("persistence", [0.0, 0.3, 0.6, 0.9, 0.95])
+@pytest.mark.parametrize("persistence", slow_but([0.0, 0.3, 0.6, 0.9, 0.95], 0.0, 0.6))
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_the_persistence_is_the_correlation_with_the_period_before(family: str, persistence: float) -> None:
     """Of the values given the trajectory, whatever shape they have."""
@@ -148,3 +149,11 @@ def test_events_are_poisson_around_their_driver(scale: float) -> None:
     standard = np.where(mask, (counts - mean) / np.sqrt(np.maximum(mean, 1e-9)), 0.0)
     estimate, error = correlation(standard[:-1], standard[1:])
     assert abs(estimate) < FAR * error
+
+
+def test_a_segment_has_the_means_that_its_baseline_says() -> None:
+    """A metric of means 10 to 20 has means 50 to 90 in a segment that says so: 70 at a position of one half."""
+    plateau = [{"curve": "plateau", "level": 0.5, "until": 1}]
+    segment = {"name": "only", "count": 4_000, "archetype": plateau, "baseline": {"a": [50, 90]}, "variation": "none"}
+    values = block_of(plan_of([metric("a", "gamma", mean=[10, 20])], segments=[segment])).correlated(0)
+    assert abs(values.mean() - 70) < FAR * values.std() / np.sqrt(values.size)

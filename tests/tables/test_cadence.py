@@ -84,13 +84,13 @@ def test_the_command_writes_what_the_function_gives(ending: str, plan: Plan) -> 
 def test_the_command_prints_csv_and_says_what_it_cannot_do(plan: Plan) -> None:
     printed = CliRunner().invoke(main, ["expected", "customers.yaml", "dim_card", "2024-01-01"])
     assert printed.output.splitlines()[0] == '"card_id","customer_id"'
-    for asked, message in (
+    for arguments, message in (
         (["dim_crad", "2024-01-01"], "did you mean 'dim_card'?"),
         (["dim_card", "2025-01-01"], "not in the window"),
         (["dim_card", "soon"], "cannot read the period"),
         (["dim_card", "2024-01-01", "-o", "cards.xlsx"], "let its name end in"),
     ):
-        done = CliRunner().invoke(main, ["expected", "customers.yaml", *asked])
+        done = CliRunner().invoke(main, ["expected", "customers.yaml", *arguments])
         assert done.exit_code == 2
         assert message in done.output
     with pytest.raises(UsageError):

@@ -183,7 +183,7 @@ THREE = {"name": "name", "type": "static.a,b,c"}
         ([{"name": "name", "type": 'static."a" b,c'}], "a quote is not closed"),
         ([{"name": "name", "type": "static"}], "values: is missing"),
         ([{"name": "name", "type": "static", "values": []}], "expected a list of 1 to 200,000 values"),
-        ([{"name": "name", "type": "static", "values": [["a"]]}], "expected texts, numbers or true/false"),
+        ([{"name": "name", "type": "static", "values": [["a"]]}], "expected a text, a number or true/false"),
         ([{"name": "name", "type": "static", "values": ["2024-02-30"], "value_type": "date"}], "'2024-02-30' is no date"),
         ([{"name": "name", "type": "static.a,b"}], "has no column of type id"),
     ],
@@ -228,6 +228,23 @@ def test_a_csv_file_gives_the_rows_and_their_keys(tmp_path: Path) -> None:
     assert tables["dim_customer"]["country"].isin(rows["code"]).all()
     nullable = {column.name for column in plan.table("dim_country").columns if column.nullable}
     assert nullable == {"since", "seen", "area", "note"}
+
+
+def test_a_table_of_the_section_tables_has_rows_of_a_file_too(tmp_path: Path) -> None:
+    """And they are the same as those of a dimension; a file lists what belongs to nothing."""
+    (tmp_path / "countries.csv").write_text(COUNTRIES, encoding="utf-8")
+    dimensions = from_file(tmp_path, columns={"capital": "faker.city"})
+    rows = {"file": "countries.csv", "key": "code"}
+    table = {"name": "dim_country", "rows": rows, "columns": {"capital": "faker.city"}}
+    raw = config()
+    del raw["dimensions"][1]
+    as_table = tmp_path / "tables.yaml"
+    as_table.write_text(yaml.safe_dump({**raw, "tables": [table]}), encoding="utf-8")
+    expected = generate_tables(load_config(dimensions))["dim_country"]
+    pd.testing.assert_frame_equal(generate_tables(load_config(as_table))["dim_country"], expected)
+    as_table.write_text(yaml.safe_dump({**raw, "tables": [{**table, "per": "dim_customer"}]}), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r": 1 problem\n.*tables\[0\].per: has no place beside a file"):
+        load_config(as_table)
 
 
 def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ import pytest
 import yaml
 from scipy import stats
 
-from plotsim_core import Plan, from_mapping, generate_tables
+from plotsim_core import Plan, from_mapping, generate_tables, slices
 from plotsim_core.engine.foreign_units import all_units, last_periods
 from plotsim_core.engine.roster import codes
 from tests.laws.made import newcomers, unchanged
+from tests.laws.test_table_slices import part_rows
 
 PAGE = (Path(__file__).parents[2] / "docs" / "units.md").read_text(encoding="utf-8")
 RAW: dict[str, Any] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0])
@@ -93,10 +94,10 @@ def test_shares_are_those_of_size_while_units_come_and_go() -> None:
 def test_a_crowd_that_has_left_is_passed_by() -> None:
     """Of two thousand stores all but a few are gone: those who are there are found, in proportion to size, and a store more
     takes visits and moves none."""
-    gone = {"name": "gone", "count": 2000, "archetype": "flat", "tenure": {"mean": 1.5}}
+    crowd = {"name": "gone", "count": 2000, "archetype": "flat", "tenure": {"mean": 1.5}}
     few = {"name": "few", "count": 3, "archetype": "flat", "variation": {"size": 0.8}}
-    one = with_stores(segments=[gone, few], events=[])
-    more = with_stores(segments=[gone, {**few, "count": 4}], events=[])
+    one = with_stores(segments=[crowd, few], events=[])
+    more = with_stores(segments=[crowd, {**few, "count": 4}], events=[])
     names = ["evt_visit", "dim_store"]
     before, after = (generate_tables(result, tables=names) for result in (one, more))
     new = set(after["dim_store"]["store_id"]) - set(before["dim_store"]["store_id"])
@@ -108,6 +109,7 @@ def test_a_crowd_that_has_left_is_passed_by() -> None:
     assert (fresh == old)[~went].all()
 
 
+@pytest.mark.slow
 def test_units_of_one_kind_change_no_value_of_another() -> None:
     """More customers leave all stores alone; more stores take references, and change nothing else."""
     segments = copy.deepcopy(RAW["segments"])
@@ -117,6 +119,75 @@ def test_units_of_one_kind_change_no_value_of_another() -> None:
     stores[0]["count"] += 2
     more = with_stores(segments=stores)
     assert not unchanged(plan(), more, new=newcomers(plan(), more))
+
+
+WARDS: dict[str, Any] = {
+    "about": "Patients who are seen by doctors of wards",
+    "unit": "patient",
+    "window": ["2024-01", "2024-06", "month"],
+    "metrics": [{"name": "visits", "type": "count", "polarity": "positive", "mean": [1, 3]}],
+    "segments": [{"name": "all", "count": 30, "archetype": "growth"}],
+    "tables": [
+        {"name": "patients", "per": "patient", "columns": {"patient_id": "id"}},
+        {"name": "rooms", "rows": 4, "columns": {"room_id": "id"}},
+    ],
+}
+"""A first kind of unit to which others refer."""
+DOCTOR: dict[str, Any] = {
+    "unit": "doctor",
+    "metrics": [{"name": "load", "type": "count", "polarity": "positive", "mean": [1, 3]}],
+    "segments": [{"name": "staff", "count": 8, "archetype": "flat", "arrival": {"kind": "uniform"}}],
+    "tables": [
+        {"name": "doctors", "per": "doctor", "columns": {"doctor_id": "id", "ward": "ref.wards"}},
+        {"name": "shifts", "per": ["doctor", "period", "rooms"], "columns": {"hours": {"type": "range", "range": [1, 9]}}},
+        {
+            "name": "consults",
+            "per": ["doctor", "period"],
+            "rows": {"poisson": "load"},
+            "columns": {"consult_id": "id", "at": "timestamp", "patient": "ref.patients", "room": "ref.rooms"},
+        },
+        {"name": "notes", "per": "consults", "rows": [1, 2], "columns": {"number": "sequence", "to": "ref.patients"}},
+    ],
+}
+WARD: dict[str, Any] = {
+    "unit": "ward",
+    "metrics": [{"name": "beds", "type": "count", "polarity": "positive", "mean": [5, 9]}],
+    "segments": [{"name": "wings", "count": 5, "archetype": "growth"}],
+    "tables": [{"name": "wards", "per": "ward", "columns": {"ward_id": "id"}}],
+}
+
+
+@pytest.mark.parametrize("units", [[DOCTOR, WARD], [WARD, DOCTOR]], ids=["before", "after"])
+def test_kinds_refer_to_each_other_in_any_order(units: list[dict[str, Any]]) -> None:
+    """Doctors to wards, whichever is written first, and to patients, the first kind; grids of doctors to rooms of all."""
+    wards = from_mapping({**WARDS, "units": units}, name="wards")
+    tables = generate_tables(wards)
+    for name, column, to, key in (
+        ("doctors", "ward", "wards", "ward_id"),
+        ("consults", "patient", "patients", "patient_id"),
+        ("notes", "to", "patients", "patient_id"),
+        ("shifts", "room_id", "rooms", "room_id"),
+    ):
+        assert set(tables[name][column]) <= set(tables[to][key])
+        assert tables[name][column].nunique() > 2
+    for population in wards.populations:
+        for table in population.unit_tables:
+            assert part_rows(wards, slices(wards, [table.name], 3)).to_pandas().equals(tables[table.name])
+
+
+def test_a_column_named_like_the_units_of_another_kind_refers_to_none() -> None:
+    """A number of doctors of each patient leaves doctors free to refer to patients."""
+    numbers = {"doctors": {"type": "range", "range": [1, 9]}, "twice": "= doctors * 2"}
+    patients = {"name": "patients", "per": "patient", "columns": {"patient_id": "id", **numbers}}
+    raw = {**WARDS, "units": [DOCTOR, WARD], "tables": [patients, WARDS["tables"][1]]}
+    assert generate_tables(from_mapping(raw, name="wards"))["consults"]["patient"].notna().all()
+
+
+def test_patients_more_leave_those_alone_who_refer_to_others() -> None:
+    raw = {**WARDS, "units": [DOCTOR, WARD]}
+    before = from_mapping(raw, name="wards")
+    after = from_mapping({**raw, "segments": [{"name": "all", "count": 31, "archetype": "growth"}]}, name="wards")
+    assert not unchanged(before, after, new=newcomers(before, after))
 
 
 def test_a_kind_without_tables_gets_the_star_schema() -> None:

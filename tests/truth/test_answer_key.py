@@ -12,6 +12,7 @@ import pytest
 from plotsim_core import Plan, write_tables
 from plotsim_core.config.quality import LEDGER
 from tests.laws.made import DATASETS, bundled, made_table
+from tests.marks import slow_but
 
 PAGE = Path(__file__).parents[2] / "docs" / "answer_key.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -19,7 +20,7 @@ MANIFEST, RESTORED, SCORED = BLOCKS
 Key = dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=DATASETS)
+@pytest.fixture(scope="module", params=slow_but(DATASETS, "minimal"))
 def key(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Key]:
     """The plan of a dataset (to compare with), and what the code of the page finds in the files of a run."""
     plan = bundled(request.param)

@@ -157,9 +157,9 @@ def test_what_does_not_exist_is_answered_with_the_nearest_that_does(
 
 
 def test_a_row_that_is_not_there_is_answered_with_why() -> None:
-    gone = plotsim_core.generate_tables(PLANS["saas"], tables=["evt_churn"])["evt_churn"].iloc[0]
+    departure = plotsim_core.generate_tables(PLANS["saas"], tables=["evt_churn"])["evt_churn"].iloc[0]
     with pytest.raises(plotsim_core.UsageError, match="its company left in"):
-        plotsim_core.explain(PLANS["saas"], "fct_revenue", gone["company_id"], "2024-12", "mrr")
+        plotsim_core.explain(PLANS["saas"], "fct_revenue", departure["company_id"], "2024-12", "mrr")
     late = _frame("delivery", "fct_day").drop_duplicates("courier_id").iloc[-1]
     with pytest.raises(plotsim_core.UsageError, match="its courier arrives in"):
         plotsim_core.explain(PLANS["delivery"], "fct_day", late["courier_id"], "2023-01-01", "parcels")

@@ -59,11 +59,12 @@ def _found(store: StoredData, table: TablePlan, relation: str, checks: Iterable[
     entry = f"FROM {store.relations[table.name]} AS t"
     instead = {**store.relations, table.name: f"({relation.replace('FROM t', entry)})"}
     kinds = replace(store, relations=instead, memory=Memory()).kinds
-    asked = ((check, kind, table) for check in checks for kind in kinds for table in kind.tables)
-    findings = ((check, finding) for check, kind, table in asked for finding in CHECKS[check].findings(kind, table))
+    cases = ((check, kind, table) for check in checks for kind in kinds for table in kind.tables)
+    findings = ((check, finding) for check, kind, table in cases for finding in CHECKS[check].findings(kind, table))
     return {(check, finding.subject) for check, finding in findings if not finding.passed}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_row_twice_in_any_table_is_found(name: str, tmp_path: Path) -> None:
     with stored(shown(template(name)), tmp_path) as store:
@@ -72,6 +73,7 @@ def test_a_row_twice_in_any_table_is_found(name: str, tmp_path: Path) -> None:
             assert any(subject.startswith(table.name) for _, subject in actual), table.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUNDLED)
 def test_an_orphan_in_any_reference_is_found(name: str, tmp_path: Path) -> None:
     """The greatest key that is referred to, and is no orphan on purpose, becomes one that nobody has."""

@@ -14,6 +14,7 @@ from plotsim_core.validation.report import Report, check_store
 from plotsim_core.validation.store import find_store
 from tests.laws.test_delivery import ALL
 from tests.laws.test_quality import CONFIG, ISSUES
+from tests.marks import slow_but
 
 WITH = [ISSUES[name] for name in ("a null", "a row twice", "fewer rows", "a column that drifts")]
 LAST = "_delivered_date_key = date_key"
@@ -88,6 +89,7 @@ def test_nothing_that_is_late_or_repeated_on_purpose_is_a_fault(plan: Plan, writ
         assert (actual.score, actual.failed, actual.warned) == (100, False, False), actual.text()
 
 
+@pytest.mark.slow
 def test_rates_are_judged_by_the_periods_whose_rows_have_all_come(plan: Plan, written: Path) -> None:
     """Rows may come eight periods later: four of the twelve months are over."""
     values = {
@@ -97,6 +99,7 @@ def test_rates_are_judged_by_the_periods_whose_rows_have_all_come(plan: Plan, wr
     assert values["fct_all: null_injection 6"] > 0
 
 
+@pytest.mark.slow
 def test_some_periods_alone_are_no_fault(plan: Plan, tmp_path: Path) -> None:
     write_tables(plan, tmp_path, periods="2024-05..2024-07", format="parquet")
     actual = report(plan, tmp_path)
@@ -106,7 +109,11 @@ def test_some_periods_alone_are_no_fault(plan: Plan, tmp_path: Path) -> None:
 BRIEF = ("a late row that came in time", "a restated row with another value", "late rows that are not in the ledger")
 
 
-@pytest.mark.parametrize("name", [name if name in BRIEF else pytest.param(name, marks=pytest.mark.long) for name in CASES])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [*slow_but(BRIEF, BRIEF[-1]), *(pytest.param(name, marks=pytest.mark.long) for name in CASES if name not in BRIEF)],
+)
 def test_what_is_delivered_otherwise_is_found(name: str, plan: Plan, written: Path, tmp_path: Path) -> None:
     subject, table, sql = CASES[name]
     directory = tmp_path / "more"

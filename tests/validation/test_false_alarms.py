@@ -119,6 +119,7 @@ def test_rare_counts_may_all_be_zero(seed: int, tmp_path: Path) -> None:
     assert not report.warned, report.text()
 
 
+@pytest.mark.slow
 def test_a_value_on_the_end_of_its_range_is_inside(tmp_path: Path) -> None:
     """12.38 is 5 + 7.38, whatever its last bit says."""
     raw = _clinics(noise={"outlier_rate": 0.2})
@@ -128,6 +129,7 @@ def test_a_value_on_the_end_of_its_range_is_inside(tmp_path: Path) -> None:
     assert all(finding.passed for finding in report.findings_of("values_in_range")), report.text()
 
 
+@pytest.mark.slow
 def test_a_score_says_of_how_much_it_is(tmp_path: Path) -> None:
     """Of few units hardly any behaviour is judged, and the report says so wherever it gives the score."""
     few = _report(from_mapping(_clinics(), name="clinics"), tmp_path / "few")
@@ -175,6 +177,7 @@ FAULTS = {
 """Check to the subject and a fault somewhat larger than docs/checks.md says is found of 300 units."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", slow_but(FAULTS, "seasons_as_declared"))
 def test_faults_of_the_stated_size_are_found(check: str, tmp_path: Path) -> None:
     """At 300 units a mean that is 12 % too high, a correlation that is halved, a season of 7 % instead of 20 %, a tenth of
@@ -197,6 +200,7 @@ def test_faults_of_the_stated_size_are_found(check: str, tmp_path: Path) -> None
     assert subject in wrong, report.text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", [{"type": "struct", "nested_schema": {"a": "int", "b": "string"}}, {"type": "array"}])
 def test_records_and_lists_can_be_restated(column: Raw, tmp_path: Path) -> None:
     """A value of values is put right later like any other."""

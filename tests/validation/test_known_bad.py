@@ -371,7 +371,18 @@ _DEAR = {
 """Faults that show in statistics over the whole only, but for the shuffled metric."""
 
 
-@pytest.mark.parametrize("name", slow_but(CASES, *(CASES.keys() - _DEAR)))
+_SLOWER = {
+    "a shuffled metric",
+    "units with the histories of others",
+    "events out of order",
+    "a moment outside its period",
+    "a missing table",
+    "a dropped period of events",
+}
+"""Faults that take longer than others of their kind."""
+
+
+@pytest.mark.parametrize("name", slow_but(CASES, *(CASES.keys() - _DEAR - _SLOWER)))
 def test_a_fault_is_caught_by_the_check_that_names_it(name: str, plan: Plan, written: Path, tmp_path: Path) -> None:
     """The check fails for the subject that is at fault; a blocking one caps the score, the others lower it."""
     case = CASES[name]

@@ -22,13 +22,14 @@ from plotsim_core.validation.residuals import residuals
 from plotsim_core.validation.store import StoredData, find_store
 from plotsim_core.validation.svg import bins, correlogram, fan, glance, lines, matrix
 from tests.laws.made import BUNDLED
+from tests.marks import slow_but
 
 SVG = "http://www.w3.org/2000/svg"
 TICKS = ("2024-01", "2024-12")
 HOSTILE = "<script>alert('x')</script> & \"</svg>"
 
 
-@pytest.fixture(scope="module", params=BUNDLED)
+@pytest.fixture(scope="module", params=slow_but(BUNDLED, "minimal"))
 def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StoredData, Report]]:
     """The store of each bundled dataset, with its report."""
     plan, directory = shown(template(request.param)), tmp_path_factory.mktemp(request.param)
@@ -194,9 +195,9 @@ def test_a_long_window_is_drawn_in_at_most_120_points(count: int) -> None:
 def test_a_glance_is_short_however_many_lines_it_has() -> None:
     """A small picture stays below 700 characters, leaves out what is not there, and ends where the values do."""
     rising = np.linspace(0, 1, 500)
-    gone = np.where(np.arange(500) < 400, 0.5, np.nan)
+    ending = np.where(np.arange(500) < 400, 0.5, np.nan)
     for count in (1, 6, 12):
-        drawn = glance([rising.tolist(), gone.tolist()][:count] + [rising.tolist()] * (count - 2))
+        drawn = glance([rising.tolist(), ending.tolist()][:count] + [rising.tolist()] * (count - 2))
         assert len(drawn) <= 700
         paths = [path.get("d", "") for path in ElementTree.fromstring(drawn)]
         assert len(paths) == count

@@ -151,6 +151,7 @@ def test_a_long_window_is_looked_at_from_end_to_end(monkeypatch: pytest.MonkeyPa
         assert abs(one[0] - other[0]) < 4 * one[1] < 0.4
 
 
+@pytest.mark.slow
 def test_info_tells_the_three_numbers_before_anything_is_made() -> None:
     done = CliRunner().invoke(main, ["info", "saas"], catch_exceptions=False)
     assert "connection" in done.output and "Computed from all units and periods." in done.output

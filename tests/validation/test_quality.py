@@ -128,7 +128,8 @@ def report(plan: Plan, directory: Path) -> Report:
         return check_store(store)
 
 
-@pytest.mark.parametrize("format", READ)
+@pytest.mark.slow
+@pytest.mark.parametrize("format", slow_but(READ, "parquet"))
 def test_what_is_broken_on_purpose_is_no_fault(plan: Plan, format: str, tmp_path: Path) -> None:
     write_tables(plan, tmp_path, format=format)
     actual = report(plan, tmp_path)
@@ -150,7 +151,8 @@ def test_some_periods_are_judged_by_their_part_of_the_ledger(plan: Plan, written
     assert not actual.failed, actual.text()
 
 
-@pytest.mark.parametrize("name", slow_but(CASES, *list(CASES)[:3]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", slow_but(CASES, *list(CASES)[:1]))
 def test_what_is_broken_besides_is_found(name: str, plan: Plan, written: Path, tmp_path: Path) -> None:
     check, subject, table, sql = CASES[name]
     directory = tmp_path / "more"
@@ -165,6 +167,7 @@ def test_what_is_broken_besides_is_found(name: str, plan: Plan, written: Path, t
     assert actual.failed
 
 
+@pytest.mark.slow
 def test_a_missing_ledger_is_told(plan: Plan, written: Path, tmp_path: Path) -> None:
     directory = tmp_path / "more"
     shutil.copytree(written, directory)
@@ -175,6 +178,7 @@ def test_a_missing_ledger_is_told(plan: Plan, written: Path, tmp_path: Path) -> 
     assert actual.failed
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_fact_are_judged_in_their_periods(tmp_path: Path) -> None:
     """A holdout, features and issues together: all sound."""
     learnt = {"holdout": {"target": "mood", "periods": 3}, "entity_features": True}

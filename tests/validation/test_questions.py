@@ -10,6 +10,7 @@ from docs.datasets import shown
 from plotsim_core import Plan, load_config, template
 from plotsim_core.validation.check import CHECKS, questions
 from plotsim_core.validation.report import Report, check_store
+from tests.marks import slow_but
 from tests.validation.test_datasets import BUNDLED, stored
 
 EVERYTHING = Path(__file__).parent.parent.parent / "benchmarks" / "everything.yaml"
@@ -21,20 +22,21 @@ def _report(name: str, directory: Path) -> tuple[Plan, Report]:
         return plan, check_store(store)
 
 
-@pytest.mark.parametrize("name", [*BUNDLED, "everything"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*BUNDLED, *slow_but(["everything"])])
 def test_what_is_found_is_what_was_asked(name: str, tmp_path: Path) -> None:
     """Over a whole dataset every question is answered, nothing else is, and a finding is about no table that the question
     does not name. So a check that a config cannot trigger exists for no table."""
     plan, report = _report(name, tmp_path)
-    asked = {(question.check, question.table): question for question in questions(plan)}
+    questions_by_key = {(question.check, question.table): question for question in questions(plan)}
     values = [(check, finding) for check, finding in report.findings if finding.tables]
     assert not any(finding.judged for _, finding in report.findings if not finding.tables), "of what no table shows"
     answered = {(check, finding.tables[0]) for check, finding in values}
-    assert answered == set(asked)
+    assert answered == set(questions_by_key)
     for check, finding in values:
         table, *others = finding.tables
-        assert set(others) <= asked[check, table].about, (check, finding.subject)
-    for question in asked.values():
+        assert set(others) <= questions_by_key[check, table].about, (check, finding.subject)
+    for question in questions_by_key.values():
         about = {t for check, f in values if (check, f.tables[0]) == (question.check, question.table) for t in f.tables}
         assert about == {question.table, *question.about}, question
-    assert {question.check for question in asked.values()} <= set(CHECKS)
+    assert {question.check for question in questions_by_key.values()} <= set(CHECKS)

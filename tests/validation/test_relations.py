@@ -171,6 +171,7 @@ def test_facts_that_fit_together_pass(plan: Plan, written: Path) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but(TORN, *list(TORN)[:3]))
 def test_facts_torn_apart_are_caught(name: str, plan: Plan, written: Path, tmp_path: Path) -> None:
     subject, table, sql = TORN[name]
@@ -196,6 +197,7 @@ def test_a_store_that_lacks_the_orders_before_is_not_blamed_for_it(plan: Plan, t
     assert values[0].passed, values[0].message
 
 
+@pytest.mark.slow
 def test_a_day_on_which_nothing_was_ordered_hides_no_lost_order(tmp_path: Path) -> None:
     """A few orders a day leave some days empty; the returns of the days after them are judged all the same."""
     window = {"start": "2024-01-01", "end": "2024-03-31", "every": "day"}
@@ -216,6 +218,7 @@ def test_a_day_on_which_nothing_was_ordered_hides_no_lost_order(tmp_path: Path) 
     assert f"{count} of" in values.message
 
 
+@pytest.mark.slow
 def test_hours_are_not_judged_of_rows_that_need_something_before_them(tmp_path: Path) -> None:
     """A return in the morning seldom finds an order of its own day, so those that happen are later than the rhythm says."""
     facts = [

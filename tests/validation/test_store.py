@@ -12,6 +12,7 @@ from plotsim_core.validation.report import check_store
 from plotsim_core.validation.store import find_store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["csv", "parquet", "duckdb"])
 def test_a_run_is_found_in_every_format_with_the_periods_that_it_has(format: str, tmp_path: Path) -> None:
     plan = api.load_config(api.template("minimal"))
@@ -35,6 +36,7 @@ def test_a_schema_named_after_the_dataset_is_preferred(tmp_path: Path) -> None:
         assert check_store(store).score == 100
 
 
+@pytest.mark.slow
 def test_what_holds_nothing_of_the_dataset_is_refused(tmp_path: Path) -> None:
     plan = api.load_config(api.template("minimal"))
     (tmp_path / "text.duckdb").write_text("no database")

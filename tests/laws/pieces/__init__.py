@@ -16,12 +16,15 @@ from tests.laws.pieces import (
     cadence,
     calendar,
     columns,
+    keys,
     lives,
     matching,
     output,
     quality,
     record_linkage,
+    references,
     relations,
+    shapes,
     units,
 )
 
@@ -37,4 +40,7 @@ PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
     matching.add,
     cadence.add,
     lives.add,
+    shapes.add,
+    keys.add,
+    references.add,
 )

@@ -50,6 +50,7 @@ def _dates(draw: st.DrawFn, raw: Raw, dates: Raw, grain: str) -> None:
     columns |= {"holidays": "int"}
     columns |= {"holiday_name": "string", "is_working_day": "bool"} if grain in ("day", "hour") else {}
     dates["columns"] += [{"name": name, "type": word} for name, word in columns.items()]
+    dates["columns"].append({"name": "named", "type": draw(st.sampled_from(["calendar.month_name", "calendar.year"]))})
 
 
 def _rhythm(draw: st.DrawFn, raw: Raw) -> Raw:

@@ -25,6 +25,7 @@ def add(draw: st.DrawFn, raw: Raw) -> None:
     if "lifecycle" in raw and draw(st.booleans()):
         tables["fct_all"]["columns"] = [*tables["fct_all"]["columns"], {"name": "stage_now", "type": "stage"}]
     unique = {
+        "number": {"type": "range", "range": [-(10**9), 10**9], "unique": True},
         "mail": {"type": "faker.email", "unique": True, "pii_note": "an address"},
         "login": {"type": "faker.user_name", "unique": draw(st.booleans()), "bundle": "another"},
         "iban": {"type": "faker.iban", "unique": True},
@@ -36,22 +37,47 @@ def add(draw: st.DrawFn, raw: Raw) -> None:
     places = {
         "dim_shop": of_unit | unique,
         "dim_clerk": of_unit | unique | {"rank": {"type": "sequence", "start": 10, "step": draw(st.sampled_from([-1, 5]))}},
-        "dim_level": _anywhere(draw) | {"rank": {"type": "sequence", "step": 2}, "iban": unique["iban"]},
+        "dim_level": _anywhere(draw)
+        | {
+            "badge": {"type": "range", "range": [100, 299], "unique": True},
+            "rank": {"type": "sequence", "step": 2},
+            "iban": unique["iban"],
+        },
         "fct_all": of_unit | of_cell,
         "evt_visit": of_unit | {"true_value": of_cell["true_value"]},
     }
     for name, fitting in places.items():
         if name not in tables:
             continue
-        taken = draw(st.sets(st.sampled_from(sorted(fitting)), max_size=5))
+        column_names = draw(st.sets(st.sampled_from(sorted(fitting)), max_size=5))
         tables[name]["columns"] = [
             *tables[name]["columns"],
-            *({"name": column, **fitting[column]} for column in sorted(taken)),
+            *({"name": column, **fitting[column], **_words(draw, fitting[column])} for column in sorted(column_names)),
+            *(_HIDDEN if draw(st.integers(0, 3)) == 0 else ()),
         ]
     if draw(st.booleans()):
         tables["fct_all"]["cdc"] = True
     if draw(st.booleans()):
         raw["locale"] = draw(st.sampled_from([["de_DE"], ["en_GB", "fr_FR"]]))
+
+
+_HIDDEN = (
+    {"name": "unseen", "type": "range", "range": [0, 99], "hidden": True, "nulls": 0.2},
+    {"name": "seen", "type": "expression", "formula": "coalesce(unseen, -1) * 3"},
+    {"name": "some_seen", "type": "range", "range": [0, 9], "nulls": {"where": "unseen > some_seen * 10", "rate": 0.9}},
+)
+"""A hidden column, and those that read it."""
+_TYPES = {"choice": ["enum"], "range": ["integer", "text", "decimal(6, 2)"], "segment.count": ["text"]}
+"""What columns of a type may be stored as."""
+
+
+def _words(draw: st.DrawFn, column: Raw) -> Raw:
+    """Return what every column may say, now and then: nulls, another type."""
+    nulls = {"nulls": draw(st.sampled_from([0.1, 0.5]))} if draw(st.integers(0, 3)) == 0 else {}
+    is_whole = all(isinstance(bound, int) for bound in column.get("range", ["a text"]))
+    types = _TYPES.get(column["type"], []) if "decimals" not in column else []
+    types = [type_ for type_ in types if type_ != "integer" or not is_whole]
+    return nulls | ({"as": draw(st.sampled_from(types))} if types and draw(st.booleans()) else {})
 
 
 def _anywhere(draw: st.DrawFn) -> dict[str, Raw]:
@@ -67,6 +93,7 @@ def _anywhere(draw: st.DrawFn) -> dict[str, Raw]:
         "who": {"type": "faker.name", "description": "somebody"},
         "since": {"type": f"faker.year:minimum:1990:maximum:{draw(st.integers(1995, 2020))}"},
         "token": {"type": "faker.uuid4"},
+        "span": {"type": "range", "range": [-9.5, 9.5]},
         "rate": {"type": "range", "range": [-9.5, 9.5], "decimals": draw(st.integers(0, 3))},
     }
 

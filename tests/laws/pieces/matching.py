@@ -28,8 +28,8 @@ def add(draw: st.DrawFn, raw: Raw) -> None:
         if table["name"] == "dim_shop":
             table["columns"] = [*table["columns"], *of_unit, *([looked_up] if of_unit else [])]
         elif "reference" not in table and table.get("per", "unit") == "unit" and table.get("columns"):
-            taken = [*of_life, *([again] if of_unit else [])]
-            table["columns"] = [*table["columns"], *taken[: draw(st.integers(0, 3))]]
+            references = [*of_life, *([again] if of_unit else [])]
+            table["columns"] = [*table["columns"], *references[: draw(st.integers(0, 3))]]
 
 
 def _listed(name: str, values: list[str], count: int) -> Raw:

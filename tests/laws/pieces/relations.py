@@ -76,10 +76,10 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
     for table in (orders, lines, returns, month):
         if draw(st.booleans()):
             table["cdc"] = True
-    taken = [orders, lines, *(table for table in (returns, month) if draw(st.booleans()))]
+    facts = [orders, lines, *(table for table in (returns, month) if draw(st.booleans()))]
     raw["dimensions"] = [*raw["dimensions"], goods]
-    raw["facts"] = [*raw["facts"], *taken]
-    if returns in taken and draw(st.booleans()):
+    raw["facts"] = [*raw["facts"], *facts]
+    if returns in facts and draw(st.booleans()):
         columns = [{"name": "part_id", "type": "id"}, *to_unit, {"name": "order_id", "type": "ref.fct_order"}]
         raw["facts"].append({"name": "fct_part", "parent_table": "fct_return", "columns": columns})
     for event in raw.get("events", ()):

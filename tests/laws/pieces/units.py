@@ -25,8 +25,8 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
         kind["dimensions"] = [{"name": "dim_landlord", "per": "unit", "columns": columns}]
         kind["facts"] = [{"name": "fct_rent", "columns": [*to_unit, {"name": "rent", "type": "metric.rent"}]}]
         if draw(st.booleans()):
-            gone = {"trigger": "threshold", "metric": "patience", "below": 0.3, "ends_unit": True}
-            kind["events"] = [{"name": "evt_sold", **gone, "columns": [{"name": "sold_id", "type": "id"}, *to_unit]}]
+            departure = {"trigger": "threshold", "metric": "patience", "below": 0.3, "ends_unit": True}
+            kind["events"] = [{"name": "evt_sold", **departure, "columns": [{"name": "sold_id", "type": "id"}, *to_unit]}]
     raw["units"] = [kind]
     away = {"name": "landlord_id", "type": "ref.dim_landlord"}
     for table in [*raw["dimensions"][:2], *raw["facts"], *raw.get("events", ())]:

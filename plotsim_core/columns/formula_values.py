@@ -1,0 +1,178 @@
+"""The values of formulas, on whole arrays: numbers as doubles (truths are 1 and 0, NaN is null), texts as Arrow arrays.
+
+Sums, differences and products are exact, in fixed-point decimals (`exact.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plotsim_core.arrow import ArrowArray
+from plotsim_core.columns.decimals import as_floats
+from plotsim_core.columns.exact import Exact, exact_column, exact_value
+from plotsim_core.config.formula import digits_of, operands
+from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.decimals import half_up
+
+
+def formula_input(values: ArrowArray) -> Any:
+    """Return numbers and truths as numbers, NaN for null; texts as they are."""
+    if pa.types.is_decimal(values.type):
+        return as_floats(values)
+    if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
+        return pc.cast(values, pa.string())
+    return pc.cast(values, pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Inputs of a formula in `count` rows: each column's `values`, and `exact` fixed-point numbers of some."""
+
+    values: dict[str, Any]
+    exact: dict[str, Exact]
+    count: int
+
+
+def inputs_of(columns: Mapping[str, ArrowArray], decimals: Mapping[str, int | None], count: int) -> Inputs:
+    """Return the inputs of a formula: `columns` by name, with the most `decimals` of each (None: those of a double)."""
+    values = {name: formula_input(array) for name, array in columns.items()}
+    exact = {name: exact_column(values[name], digits) for name, digits in decimals.items() if digits is not None}
+    return Inputs(values, exact, count)
+
+
+def _exact(node: ast.expr, inputs: Inputs) -> Exact | None:
+    return exact_value(node, inputs.exact, lambda test: formula_value(test, inputs), inputs.count)
+
+
+def rounded_value(node: ast.expr, doubles: Floats, digits: int, inputs: Inputs) -> Floats:
+    """Return a formula's numbers, given as `doubles`, rounded to `digits` decimals, in fixed point where exact."""
+    rounded = half_up(doubles, digits)
+    exact = _exact(node, inputs)
+    if exact is None:
+        return rounded
+    exact = exact.rounded(digits)
+    return np.where(exact.is_exact, exact.units / 10.0**digits, rounded)
+
+
+def formula_value(node: ast.expr, inputs: Inputs) -> Any:
+    """Return a formula's value in each row: numbers (truths are 1 and 0, NaN is null), or texts as an Arrow array."""
+    if isinstance(node, ast.Name):
+        return inputs.values[node.id]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return pa.repeat(pa.scalar(node.value), inputs.count)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return np.full(inputs.count, float(node.value))
+    values = [formula_value(child, inputs) for child in operands(node)]
+    if isinstance(node, ast.BinOp):
+        return _ARITHMETIC[type(node.op)](*values)
+    if isinstance(node, ast.UnaryOp):
+        return (
+            _not(values[0]) if isinstance(node.op, ast.Not) else -values[0] if isinstance(node.op, ast.USub) else values[0]
+        )
+    if isinstance(node, ast.BoolOp):
+        return reduce(_and if isinstance(node.op, ast.And) else _or, values)
+    if isinstance(node, ast.Compare):
+        return _compared(node.ops[0], *_same_decimals(node, values, inputs))
+    if isinstance(node, ast.IfExp):
+        return _where(*values)
+    assert isinstance(node, ast.Call)
+    assert isinstance(node.func, ast.Name)
+    if node.func.id == "round":
+        return rounded_value(node.args[0], values[0], digits_of(node) or 0, inputs)
+    return _FUNCTIONS[node.func.id](*values)
+
+
+def _true(a: Floats) -> Floats:
+    return np.where(np.isnan(a), np.nan, (a != 0).astype(np.float64))
+
+
+def _not(a: Floats) -> Floats:
+    return 1.0 - _true(a)
+
+
+def _and(a: Floats, b: Floats) -> Floats:
+    return _true(a) * _true(b)
+
+
+def _or(a: Floats, b: Floats) -> Floats:
+    return np.maximum(_true(a), _true(b))
+
+
+def _same_decimals(node: ast.Compare, values: list[Any], inputs: Inputs) -> list[Any]:
+    """Return both sides of a comparison, in fixed point where exact, so that 0.1 + 0.2 equals 0.3."""
+    if isinstance(values[0], pa.Array):
+        return values
+    sides = [_exact(side, inputs) for side in (node.left, node.comparators[0])]
+    scales = [side.scale for side in sides if side is not None]
+    if len(scales) < 2:
+        return values
+    return [
+        np.where(side.is_exact, side.units / 10.0**side.scale, doubles)
+        for side, doubles in zip(sides, values, strict=True)
+        if side is not None
+    ]
+
+
+def _compared(op: ast.cmpop, a: Any, b: Any) -> Floats:
+    if isinstance(a, pa.Array):
+        matches = pc.cast(pc.equal(a, b), pa.float64())
+        equal = matches.fill_null(np.nan).to_numpy(zero_copy_only=False)
+        return equal if isinstance(op, ast.Eq) else 1.0 - equal
+    compare = {
+        ast.Lt: np.less,
+        ast.LtE: np.less_equal,
+        ast.Gt: np.greater,
+        ast.GtE: np.greater_equal,
+        ast.Eq: np.equal,
+        ast.NotEq: np.not_equal,
+    }[type(op)]
+    return np.where(np.isnan(a) | np.isnan(b), np.nan, compare(a, b).astype(np.float64))
+
+
+def _where(*values: Any) -> Any:
+    """`where(condition, a, b)`, from operands in that order; null where the condition is."""
+    condition, a, b = values
+    if isinstance(a, pa.Array):
+        return pc.if_else(pa.array(_true(condition) == 1.0, mask=np.isnan(condition)), a, b)
+    return np.where(np.isnan(condition), np.nan, np.where(condition != 0, a, b))
+
+
+def _coalesce(*values: Any) -> Any:
+    if isinstance(values[0], pa.Array):
+        return pc.coalesce(*values)
+    return reduce(lambda a, b: np.where(np.isfinite(a), a, b), values)
+
+
+def _quotient(operation: Callable[[Floats, Floats], Floats]) -> Callable[[Floats, Floats], Floats]:
+    return lambda a, b: np.where(b == 0, np.nan, operation(a, b))
+
+
+_ARITHMETIC: dict[type, Callable[[Floats, Floats], Floats]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: _quotient(np.divide),
+    ast.FloorDiv: _quotient(np.floor_divide),
+    ast.Mod: _quotient(np.mod),
+    ast.Pow: np.power,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": np.abs,
+    "ceil": np.ceil,
+    "coalesce": _coalesce,
+    "exp": np.exp,
+    "floor": np.floor,
+    "log": np.log,
+    "max": lambda *values: reduce(np.maximum, values),
+    "min": lambda *values: reduce(np.minimum, values),
+    "sqrt": np.sqrt,
+    "where": _where,
+}

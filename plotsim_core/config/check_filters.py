@@ -1,0 +1,118 @@
+"""Problems of what tables keep (`where`): names of no column, rows that are known too late, rows that others refer to; and
+of columns that say how many rows belong to a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from plotsim_core.config.check_columns import truth_problem
+from plotsim_core.config.conversions import noun_of
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.filtered import filter_inputs
+from plotsim_core.config.formula import FormulaError, kind_of_type, names
+from plotsim_core.config.parts import Parts
+from plotsim_core.config.tables import Column, Table, changing_sources, column_type
+from plotsim_core.errors import Problem
+from plotsim_core.families import did_you_mean
+
+
+def filters(parts: Parts) -> Iterator[Problem]:
+    """Yield the problems of what tables keep: names of no column, rows that are known only by what belongs to them or what
+    they refer to, and rows that others refer to."""
+    for declaration in parts.tables:
+        table = declaration.table
+        if table is None or table.filter is None:
+            continue
+        known_names = [*declaration.columns, *table.listed_metrics]
+        try:
+            unknown_names = [name for name in names(table.filter) if name not in known_names]
+        except FormulaError as error:
+            yield Problem("where", error.problem.message, error.problem.hint).under(declaration.path)
+            continue
+        for name in unknown_names:
+            problem = Problem("where", f"{table.name} has no column '{name}'", did_you_mean(name, known_names))
+            yield problem.under(declaration.path)
+        others = [other.table for other in parts.tables if other.table is not None]
+        referring = [other for other in others if _chooses_rows_of(other, table)]
+        counting = next((other for other in referring if other.is_bridge or (other is table and not table.is_timed)), None)
+        if counting is not None:
+            message = f"rows that {counting.name} refers to are chosen by their numbers, before it is known which are kept"
+            yield Problem("where", message, f"let {counting.name} refer to what they belong to").under(declaration.path)
+        elif referring and table.comes_with_units:
+            yield from (problem.under(declaration.path) for problem in _changes(table, referring[0]))
+
+
+def _changes(table: Table, referring: Table) -> Iterator[Problem]:
+    """Yield why rows of units that another table refers to are not kept for good."""
+    for column in _read_columns(table, filter_inputs(table)):
+        if changing_sources(column, table):
+            message = (
+                f"{column.name} changes with time, and so would the rows of {table.name} that {referring.name} refers to"
+            )
+            yield Problem("where", message, "decide by columns that stay as they are")
+
+
+def _chooses_rows_of(table: Table, target: Table) -> bool:
+    """Return whether a column of a table draws rows of another one, rather than say what its rows belong to."""
+    if table.parent_name is None:
+        return bool(table.references_to(target.name))
+    is_child = table.parent_name == target.name and not table.parent_keys  # a table of the older sections
+    return not is_child and any(column.name not in table.parent_keys for column in table.references_to(target.name))
+
+
+def sound_filters(parts: Parts) -> Iterator[Problem]:
+    """Yield the problems of formulas of sound tables that keep some rows."""
+    dataset = parts.dataset
+    for declaration in parts.tables:
+        table = declaration.table
+        if table is not None and table.filter is not None:
+            yield from (problem.under(declaration.path) for problem in _problems(table, dataset))
+
+
+def row_counts(parts: Parts) -> Iterator[Problem]:
+    """Yield why a column of sound tables cannot say how many rows belong to a row: it is no number, or is known only by what
+    belongs to the row."""
+    dataset = parts.dataset
+    tables = {table.name: table for table in dataset.all_tables}
+    for declaration in parts.tables:
+        table = declaration.table
+        count = None if table is None else table.row_count
+        parent = None if table is None else tables.get(table.parent_name or "")
+        if table is None or count is None or count.driver is None or parent is None:
+            continue
+        columns = {column.name: column for column in parent.all_columns(dataset)}
+        type_ = column_type(columns[count.driver], dataset)
+        if kind_of_type(type_) not in ("whole", "number"):
+            message = f"{parent.name}.{count.driver} is {noun_of(type_)}, and no number of rows"
+            yield declaration.placed(Problem("rows", message))
+        for column in _read_columns(parent, (count.driver,)):
+            if column.source.summand is not None:
+                message = f"{parent.name}.{column.name} adds up rows that belong to a row, so it is known after them"
+                yield declaration.placed(Problem("rows", message))
+
+
+def _problems(table: Table, dataset: Dataset) -> Iterator[Problem]:
+    formula = table.filter or ""
+    problem = truth_problem(formula, table, dataset)
+    if problem is not None:
+        yield Problem("where", problem.message, problem.hint)
+    for column in _read_columns(table, filter_inputs(table)):
+        if column.source.summand is not None:
+            message = f"{column.name} adds up rows that belong to a row of {table.name}, which are there if it is kept"
+            yield Problem("where", message)
+        elif column.source.target_name is not None and column.name not in table.parent_keys:
+            message = f"{column.name} is what a row of {table.name} refers to, which is chosen for rows that are kept"
+            yield Problem("where", message, "decide by columns that follow from the row itself")
+
+
+def _read_columns(table: Table, read_names: Sequence[str]) -> Iterator[Column]:
+    """Yield the columns of a table of these names, and those that they are made of."""
+    columns = {column.name: column for column in table.columns}
+    pending, visited = [*read_names], set[str]()
+    while pending:
+        name = pending.pop()
+        if name in visited or name not in columns:
+            continue
+        visited.add(name)
+        yield columns[name]
+        pending += [other for owner, other in columns[name].depends_on(table) if owner == table.name]

@@ -1,0 +1,189 @@
+"""The section `tables`: what each table has rows per, by which its kind is known.
+
+A table is per nothing, a kind of unit, a period, both together, the time of day, or a row of another table. Names are looked
+up in this order: `period` and `time`, the kind of unit, a table. The table of the units themselves means the same as their
+kind: `per: customers` is `per: customer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plotsim_core.config.model import is_name
+from plotsim_core.config.star_schema import DATE_DIMENSION, is_unit_table
+from plotsim_core.config.words import enumeration
+from plotsim_core.config.written_tables import columns_of, is_shaped_dates, list_or_empty, shows_dimension, written_per
+from plotsim_core.errors import Problem, value_text
+from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.calendar import GRAINS
+
+UNIT, PERIOD, TIME = "unit", "period", "time"
+"""What a table may be per, beside the rows of another table."""
+CELL = (UNIT, PERIOD)
+MOMENT = ("moment",)
+"""What a table that is per nothing counts as in the end, if its rows have moments."""
+_TIMES = ("timestamp", f"ref.{DATE_DIMENSION}")
+"""Types of columns that give the rows of a table that is per nothing moments."""
+SHAPE_WORDS = {
+    "per": "For each of what it has rows: a kind of unit, `period`, a table, or a list of them; nothing for a plain table.",
+    "rows": "How many rows there are for each; one unless it is given.",
+    "where": "Which rows are kept: a formula over columns of the row.",
+    "when": "At which moment of a unit there is a row: when a metric has crossed a level.",
+}
+"""Words of every table of the section, and what each means."""
+WHEN = ("metric", "above", "below", "for", "ends_unit", "refire", "again_after")
+"""Words of a crossing, which stand under `when`."""
+_RESERVED = (PERIOD, TIME)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A table of the section as written (`raw`): what it is `per`, and what the table is per that its rows belong to in the
+    end (`root`, the same for a table that is per no other table). The table of the units themselves `is_of_units`. Of a
+    grid, `part_roots` are the roots of each of what it is per, the period left out."""
+
+    raw: Mapping[str, Any]
+    per: tuple[str, ...]
+    root: tuple[str, ...]
+    is_of_units: bool = False
+    part_roots: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def parent(self) -> str | None:
+        """The table whose rows its rows belong to; None for a table that is per no other table."""
+        return next((name for name in self.per if name not in (UNIT, *_RESERVED)), None)
+
+    @property
+    def is_dates(self) -> bool:
+        """Whether its rows are the periods, and no others that a unit called period has."""
+        return self.per == (PERIOD,) and is_shaped_dates(self.raw)
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether there is a row for each combination of several things, one of them a row of a table."""
+        return len(self.per) > 1 and self.per != CELL
+
+    @property
+    def has_one_row_each(self) -> bool:
+        """Whether there is one row for each of what it is per, and nothing selects among them."""
+        return self.raw.get("rows") is None and "when" not in self.raw
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """A table of the section in the words of its kind (`raw`), with the paths of these words in the section (`paths`)."""
+
+    raw: Mapping[str, Any]
+    paths: Mapping[str, str]
+
+
+def spelled(shape: Shape, **older: Any) -> Spelling:
+    """Return a table in the words of its kind: `older` for `per` and `rows`, and its own for the rest."""
+    return Spelling({**{key: value for key, value in shape.raw.items() if key not in ("per", "rows")}, **older}, {})
+
+
+def has_moments(raw: Any) -> bool:
+    """Return whether a table that is per nothing has a column that shows when its rows happen."""
+    return not shows_dimension(raw) and any(type_ in _TIMES for _, type_ in columns_of(raw))
+
+
+def unit_table_name(sections: Mapping[str, Any], unit: str) -> str:
+    """Return the name of the table of the units: of the section `tables`, or the dimension per unit that is named after it,
+    or the first."""
+    shaped = [str(raw.get("name")) for raw in list_or_empty(sections.get("tables")) if is_unit_table(raw, unit)]
+    dimensions = [raw for raw in list_or_empty(sections.get("dimensions")) if isinstance(raw, Mapping)]
+    of_units = [str(raw.get("name")) for raw in dimensions if raw.get("per") == UNIT and "count" not in raw]
+    default = f"dim_{unit}"
+    return next(iter(shaped), default if default in of_units else next(iter(of_units), default))
+
+
+def read_shapes(sections: Mapping[str, Any], unit: str, problems: list[Problem]) -> list[Shape | None]:
+    """Return the shape of each table of the section `tables`, None for one whose `per` is wrong, which is added to
+    `problems`."""
+    tables = list_or_empty(sections.get("tables"))
+    unit_table = unit_table_name(sections, unit)
+    roots = _roots_of_other_sections(sections)
+    written = {
+        str(raw["name"]): names
+        for raw in tables
+        if isinstance(raw, Mapping) and is_name(raw.get("name")) and (names := written_per(raw)) is not None
+    }
+
+    timed = {str(raw.get("name")) for raw in tables if written_per(raw) == () and has_moments(raw)}
+    happening = {str(raw.get("name")) for raw in tables if isinstance(raw, Mapping) and "when" in raw}
+
+    def meaning(names: Sequence[str]) -> tuple[str, ...]:
+        meanings = [UNIT if name in (unit, unit_table) else name for name in names]
+        order = [*(name for name in meanings if name != PERIOD), *(name for name in meanings if name == PERIOD)]
+        return tuple(order)
+
+    def root(per: tuple[str, ...], visited: tuple[str, ...] = ()) -> tuple[str, ...]:
+        parent = next((name for name in per if name not in (UNIT, *_RESERVED)), None)
+        if parent in timed:
+            return MOMENT
+        if parent is None or parent in visited:
+            return per
+        if parent in happening:
+            return CELL
+        return root(meaning(written[parent]), (*visited, parent)) if parent in written else roots.get(parent, ())
+
+    def circle(name: str) -> list[str]:
+        names = [name]
+        while (parent := next((other for other in written.get(names[-1], ()) if other in written), None)) is not None:
+            if parent in names:
+                return names if parent == name else []
+            names.append(parent)
+        return []
+
+    shapes: list[Shape | None] = []
+    for index, raw in enumerate(tables):
+        names = written_per(raw)
+        of_units = (unit, unit_table) if unit else ()
+        wrong = _wrong_names(raw, names, list(dict.fromkeys([*of_units[:1], *_RESERVED, *of_units[1:], *written, *roots])))
+        ring = circle(str(raw.get("name"))) if isinstance(raw, Mapping) and wrong is None else []
+        if len(ring) > 1:
+            message = f"rows of {enumeration(sorted(ring))} would belong to each other"
+            wrong = Problem("per", message, "let one have rows of its own")
+        if wrong is not None:
+            problems.append(wrong.under(f"tables[{index}]"))
+        is_shaped = isinstance(raw, Mapping) and names is not None and wrong is None
+        is_first = isinstance(raw, Mapping) and raw.get("name") == unit_table and is_unit_table(raw, unit)
+        if not is_shaped or names is None:
+            shapes.append(None)
+            continue
+        own_root = MOMENT if str(raw.get("name")) in timed else root(meaning(names))
+        part_roots = tuple(root((name,)) for name in meaning(names) if name != PERIOD)
+        shapes.append(Shape(raw, meaning(names), own_root, is_first, part_roots))
+    return shapes
+
+
+def _wrong_names(raw: Any, names: tuple[str, ...] | None, known_names: list[str]) -> Problem | None:
+    if not isinstance(raw, Mapping):
+        return None
+    if names is None:
+        return Problem("per", f"expected a name or a list of names, found {value_text(raw.get('per'))}")
+    for number, name in enumerate(names):
+        path = f"per[{number}]" if len(names) > 1 else "per"
+        if name not in known_names:
+            grain_hint = f"write `{PERIOD}`, which is as long as the window's `every`"
+            hint = grain_hint if name in GRAINS else did_you_mean(name, known_names)
+            return Problem(path, f"no kind of unit or table is named '{name}'", hint)
+        if name in names[:number]:
+            return Problem(path, f"'{name}' stands twice")
+        if name == raw.get("name"):
+            return Problem(path, f"rows of {name} would belong to rows of {name}")
+    return None
+
+
+def _roots_of_other_sections(sections: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return what the tables of the other sections are per in the end, by name."""
+    roots: dict[str, tuple[str, ...]] = {}
+    for section, root in (("dimensions", (UNIT,)), ("facts", CELL), ("events", CELL)):
+        for raw in list_or_empty(sections.get(section)):
+            if isinstance(raw, Mapping) and is_name(raw.get("name")):
+                is_plain = bool(raw.get("reference")) or isinstance(raw.get("rows"), Mapping)
+                per = raw.get("per")
+                roots[raw["name"]] = () if is_plain else (per,) if per in (PERIOD, TIME) else root
+    return roots

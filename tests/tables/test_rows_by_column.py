@@ -1,0 +1,119 @@
+"""Rows that belong to others, as many as a column of these says: the repayments of a loan, the lines of an order."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+import yaml
+
+from plotsim_core import Plan, TableSlice, UsageError, from_mapping, generate_tables, make, sizes, slices
+from plotsim_core.engine import slice as slices_of_units
+from plotsim_core.tables import plain_child
+from tests.cases import stored
+
+TEXT = """
+about: Orders, calls and loans
+unit: customer
+window: [2024-01, 2024-06, month]
+metrics: [{ name: visits, type: count, polarity: positive, mean: [2, 30] }]
+segments: [{ name: all, count: 60, archetype: growth }]
+tables:
+- { name: customers, per: customer, columns: { customer_id: id } }
+- name: orders
+  per: [customer, period]
+  rows: { poisson: visits, scale: 0.2 }
+  columns: { order_id: id, items: { type: range, range: [0, 5] } }
+- { name: lines, per: orders, rows: items, columns: { line: sequence } }
+- name: calls
+  rows: 900
+  columns: { call_id: id, at: timestamp, length: { type: choice, values: { 0: 2, 2.5: 1, 7: 1 }, nulls: 0.2 } }
+- { name: notes, per: calls, rows: length, columns: { note: sequence, halves: { type: = note / 2, hidden: true } } }
+- { name: marks, per: notes, rows: { poisson: halves, scale: 3 }, columns: { mark: sequence } }
+- name: loans
+  rows: 700
+  columns: { loan_id: id, tenure: { type: choice, values: [12, 24, 60] }, due: { type: = tenure / 12, hidden: true } }
+- { name: repayments, per: loans, rows: { metric: due, scale: 12 }, columns: { place: sequence } }
+"""
+CHILDREN = ("lines", "notes", "marks", "repayments")
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return from_mapping(yaml.safe_load(TEXT), name="case")
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "key", "rows"),
+    [
+        ("orders", "lines", "order_id", "items"),
+        ("loans", "repayments", "loan_id", "tenure"),
+        ("calls", "notes", "call_id", "coalesce(length, 0)"),
+    ],
+)
+def test_each_row_has_as_many_as_its_column_says(plan: Plan, parent: str, child: str, key: str, rows: str) -> None:
+    """A number that is not whole is rounded up or down by chance, and a null is none."""
+    connection = stored(plan)
+    wrong = f"""
+        SELECT count(*) FROM {parent} LEFT JOIN (SELECT {key}, count(*) AS n FROM {child} GROUP BY ALL) USING ({key})
+        WHERE coalesce(n, 0) NOT BETWEEN floor({rows}) AND ceil({rows})
+    """
+    assert connection.sql(wrong).fetchall() == [(0,)]
+    ((expected, total),) = connection.sql(
+        f"SELECT (SELECT sum({rows}) FROM {parent}), (SELECT count(*) FROM {child})"
+    ).fetchall()
+    assert total > 100 and abs(total - expected) < 4 * (0.25 * 900) ** 0.5
+
+
+def whole(plan: Plan, name: str) -> pa.Table:
+    return make(plan, slices(plan, [name])[0]).read_all().combine_chunks()
+
+
+@pytest.mark.parametrize("chunk", [1 << 19, 50])
+@pytest.mark.parametrize("name", CHILDREN)
+def test_parts_make_the_whole(plan: Plan, name: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the size of the blocks, which follows from a guess of how many rows belong to each."""
+    expected = whole(plan, name)
+    for module in (slices_of_units, plain_child):
+        monkeypatch.setattr(module, "CHUNK", chunk)
+    parts = [make(plan, part).read_all() for part in slices(plan, [name], parts=7)]
+    assert pa.concat_tables(parts).combine_chunks().equals(expected)
+
+
+@pytest.mark.parametrize("name", ["lines", "notes", "marks"])
+def test_a_period_alone_is_that_of_the_whole(plan: Plan, name: str) -> None:
+    for period in (0, 3, 5):
+        alone = make(plan, TableSlice(name, plan.first + period, plan.first + period + 1)).read_all().combine_chunks()
+        dates = pc.equal(whole(plan, name)["date_key"], 20240101 + 100 * period)
+        assert alone.num_rows and alone.equals(whole(plan, name).filter(dates).combine_chunks())
+
+
+def test_more_rows_and_units_move_none(plan: Plan) -> None:
+    raw = yaml.safe_load(TEXT)
+    raw["segments"].append({"name": "new", "count": 5, "archetype": "growth"})
+    raw["tables"][6]["rows"] = 900
+    larger = from_mapping(raw, name="case")
+    for name in ("lines", "repayments"):
+        assert set(map(str, whole(plan, name).to_pylist())) < set(map(str, whole(larger, name).to_pylist()))
+
+
+def test_sizes_are_estimated_by_the_column(plan: Plan) -> None:
+    estimates = {size.table: size.rows for size in sizes(plan)}
+    for name in CHILDREN:
+        assert estimates[name] == pytest.approx(whole(plan, name).num_rows, rel=0.2)
+
+
+def test_more_rows_than_there_may_be_end_the_run() -> None:
+    raw = {
+        "about": "x",
+        "tables": [
+            {
+                "name": "jobs",
+                "rows": 3,
+                "columns": {"job_id": "id", "n": {"type": "range", "range": [2 * 10**6, 3 * 10**6]}},
+            },
+            {"name": "tasks", "per": "jobs", "rows": "n", "columns": {"task": "sequence"}},
+        ],
+    }
+    with pytest.raises(UsageError, match=r"jobs.n is .*, and at most 1,000,000 rows belong to one"):
+        generate_tables(from_mapping(raw, name="case"))
