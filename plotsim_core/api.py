@@ -24,7 +24,7 @@ from plotsim_core.output.format import Progress
 from plotsim_core.output.frames import frame_of, rows_of
 from plotsim_core.output.run import write_run
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.run_files import MANIFEST_FILE, REPORT_FILES
+from plotsim_core.run_files import REPORT_FILES
 from plotsim_core.tables.build import find_table
 from plotsim_core.tables.row_estimates import Size
 from plotsim_core.tables.row_estimates import sizes as table_sizes
@@ -32,7 +32,7 @@ from plotsim_core.tables.slices import TableSlice, make, slice_batches, slices
 from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.explain import Explanation, explain
 from plotsim_core.truth.locate import find_period
-from plotsim_core.truth.manifest import manifest, manifest_text
+from plotsim_core.truth.manifest import manifest, manifest_files, manifest_head
 from plotsim_core.truth.restore import restored as restored_rows
 
 if TYPE_CHECKING:
@@ -263,6 +263,7 @@ def write_tables(
     periods: str | None = None,
     tables: Sequence[str] | None = None,
     progress: Progress | None = None,
+    with_manifest: bool | None = None,
 ) -> dict[str, int]: ...
 
 
@@ -276,6 +277,7 @@ def write_tables(
     periods: str | None = None,
     tables: Sequence[str] | None = None,
     progress: Progress | None = None,
+    with_manifest: bool | None = None,
 ) -> dict[str, int]: ...
 
 
@@ -289,8 +291,9 @@ def write_tables(
     periods: str | None = None,
     tables: Sequence[str] | None = None,
     progress: Progress | None = None,
+    with_manifest: bool | None = None,
 ) -> dict[str, int]:
-    """Write tables into a directory, beside the manifest and a copy of the config; return the rows of each.
+    """Write tables into a directory, beside a copy of the config; return the rows of each.
 
     `write_tables(plan, directory)` makes the rows as it writes them, so any number of them fits into memory.
     `write_tables(tables, plan)` writes frames that are there, as `generate_tables` gives them, by default into the config's
@@ -299,8 +302,13 @@ def write_tables(
     `format` defaults to that of the config's `output`, whose other options hold too; the address of a PostgreSQL server,
     `postgres://user@host:5432/database`, loads the tables into it, in a schema named as the dataset. Nothing is visible
     before everything is written, and writing again replaces what was there. `progress` is called with (table, rows so far),
-    at first with 0 rows.
+    at first with 0 rows. `with_manifest` says whether the manifest is written too: by default if the config says so, and
+    not with `periods`, as it goes through all periods before.
     """
+
+    def is_asked(plan: Plan) -> bool:
+        return plan.dataset.manifest.include and periods is None if with_manifest is None else with_manifest
+
     if isinstance(first, Plan):
         folder = second if directory is None else directory
         if folder is None or isinstance(folder, Plan) or (second is not None and directory is not None):
@@ -309,7 +317,7 @@ def write_tables(
         table_plans = [find_table(first, name) for name in tables or [table.name for table in first.tables]]
         parts = [TableSlice(table.name, slice_.first, slice_.stop) for table in table_plans]
         streams = [(table, slice_batches(first, part)) for table, part in zip(table_plans, parts, strict=True)]
-        return _write_streams(first, streams, slice_, Path(folder), format, progress, {})
+        return _write_streams(first, streams, slice_, Path(folder), format, progress, {}, is_asked(first))
     if not isinstance(second, Plan):
         raise UsageError("expected the plan that the tables were made from: write_tables(tables, plan)")
     if tables is not None or progress is not None:
@@ -321,7 +329,8 @@ def write_tables(
     report = check_tables(second, rows, slice_.first, slice_.stop)
     streams = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
     target = Path(directory if directory is not None else second.dataset.output.directory)
-    return _write_streams(second, streams, slice_, target, format, progress, {REPORT_FILES[0]: [report.text(), "\n"]})
+    texts = {REPORT_FILES[0]: [report.text(), "\n"]}
+    return _write_streams(second, streams, slice_, target, format, progress, texts, is_asked(second))
 
 
 def _arrow_tables(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
@@ -335,13 +344,15 @@ def _write_streams(
     directory: Path,
     format: str | None,
     progress: Progress | None,
-    texts: Mapping[str, Iterable[str]],
+    texts: Mapping[str, Iterable[str | bytes]],
+    with_manifest: bool,
 ) -> dict[str, int]:
     """Write rows, and `texts` (file name to the pieces of its text) beside them."""
 
-    def side_files(rows: Mapping[str, int]) -> dict[str, Iterable[str]]:
-        manifests = {MANIFEST_FILE: manifest_text(plan, rows, slice_.stop)} if plan.dataset.manifest.include else {}
-        return {**manifests, **texts}
+    def side_files(rows: Mapping[str, int]) -> dict[str, Iterable[str | bytes]]:
+        if not with_manifest:
+            return dict(texts)
+        return {**manifest_files(plan, manifest_head(plan, rows, slice_.stop), slice_.stop), **texts}
 
     span = slice_.first, slice_.stop
     return write_run(plan, streams, directory, format or plan.dataset.output.format, progress, side_files, span)

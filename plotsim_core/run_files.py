@@ -3,6 +3,8 @@
 CONFIG_FILE = "config.yaml"
 """The copy of the config."""
 MANIFEST_FILE = "manifest.json"
+MANIFEST_TABLES = "manifest.*.parquet"
+"""The units of kinds that have many."""
 REPORT_FILES = ("validation_report.txt", "validation_report.json", "validation_report.html")
 """The report of the checks: as text, as JSON, as a page."""
 RUN_FILES = (CONFIG_FILE, MANIFEST_FILE, *REPORT_FILES)

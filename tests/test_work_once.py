@@ -10,14 +10,16 @@ from plotsim_core.engine import correlated
 from plotsim_core.engine.noised import noised
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.random import Words, normals
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.state_changes import is_kept_by_change, state_changes
 from tests.laws.made import afresh, chunks_of
 
 MOST = 1.1
 """So many times may a cell be drawn: blocks that follow each other share the periods that they look back to."""
 
 
-def counted(monkeypatch: pytest.MonkeyPatch, table: str, plan: Plan, cells: int) -> tuple[int, int]:
-    """Return how many shocks were drawn and how many stored values were computed for a table, cut into blocks."""
+def counters(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[int]]:
+    """Return two lists of one number each: how many shocks are drawn from now on, and how many stored values computed."""
     drawn, computed = [0], [0]
 
     def drawing(stream: np.uint64, address: Words) -> Floats:
@@ -31,6 +33,12 @@ def counted(monkeypatch: pytest.MonkeyPatch, table: str, plan: Plan, cells: int)
 
     monkeypatch.setattr(correlated, "normals", drawing)
     monkeypatch.setattr("plotsim_core.engine.block.noised", storing)
+    return drawn, computed
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, table: str, plan: Plan, cells: int) -> tuple[int, int]:
+    """Return how many shocks were drawn and how many stored values were computed for a table, cut into blocks."""
+    drawn, computed = counters(monkeypatch)
     with chunks_of(cells):
         for _ in batches(plan, table)[1]:
             pass
@@ -49,3 +57,29 @@ def test_blocks_draw_a_cell_once(monkeypatch: pytest.MonkeyPatch, periods: int) 
     cells = units * (plan.stop - plan.first + look_back) * metrics
     assert drawn <= MOST * cells
     assert computed <= units * (plan.stop - plan.first) * metrics, "each stored value once, the crossing's included"
+
+
+@pytest.mark.slow
+def test_a_day_takes_as_much_after_ten_years_as_after_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a service that subscribers join and leave every day: by who is there, however many there have been."""
+    plan = afresh(load_template("streaming"))
+    costs = []
+    for day in (plan.first + 365, plan.first + 3650):
+        for table in plan.tables:  # what is known of each unit by the day before
+            new_rows(plan, table, day - 1)
+        with monkeypatch.context() as patch:
+            drawn, computed = counters(patch)
+            for table in plan.tables:
+                new_rows(plan, table, day)
+        costs.append(np.array([drawn[0], computed[0]]) / new_rows(plan, plan.table("fct_viewing_day"), day))
+    assert np.all(costs[1] <= 1.2 * costs[0])
+
+
+def new_rows(plan: Plan, table: TablePlan, period: int) -> int:
+    """Return how many rows a period adds to a table, or changes of it."""
+    rows = (
+        state_changes(plan, table, period, period + 1)
+        if is_kept_by_change(table)
+        else batches(plan, table.name, period, period + 1)[1]
+    )
+    return sum(batch.num_rows for batch in rows)

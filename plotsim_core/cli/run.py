@@ -71,6 +71,12 @@ _MAX_NAMED = 5
 @click.option("-v", "--validate", is_flag=True, help="Check what was written, into validation_report.txt, .json and .html.")
 @click.option("--strict", is_flag=True, help="Let warnings fail too; those of the config before anything is written.")
 @click.option("--over-budget", is_flag=True, help="Whatever `output.cell_budget` of the config says.")
+@click.option(
+    "--manifest/--no-manifest",
+    "with_manifest",
+    default=None,
+    help="Write what is true of the units; default: as the config says, and not with --periods.",
+)
 @quiet_option
 def run(
     config: str,
@@ -88,6 +94,7 @@ def run(
     validate: bool,
     strict: bool,
     over_budget: bool,
+    with_manifest: bool | None,
     quiet: bool,
 ) -> None:
     """Make the tables of CONFIG and write them into a directory, or one table into a file.
@@ -132,7 +139,15 @@ def run(
         raise UsageError(f"{directory} is a file; -o names a folder, or a file that ends in {', '.join(ENDINGS)}")
     earlier_files = files_in(directory)
     with progress_bars({size.table: size.rows for size in api.sizes(plan, periods=periods, tables=names)}, quiet) as seconds:
-        rows = api.write_tables(plan, directory, format=format_, periods=periods, tables=names, progress=seconds)
+        rows = api.write_tables(
+            plan,
+            directory,
+            format=format_,
+            periods=periods,
+            tables=names,
+            progress=seconds,
+            with_manifest=with_manifest,
+        )
         seconds.stop()
     if not quiet:
         print_written(rows, seconds.spent, shown_address(format_) if is_address(format_) else str(directory))

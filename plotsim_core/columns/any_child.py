@@ -30,7 +30,7 @@ def any_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePla
     children, runners = _children(block.population, parent.name, block.slice.stop)
 
     def is_of_others(positions: Integers, indexes: Integers) -> NDArray[np.bool_]:
-        own_places = block.slice.unit_first + rows.unit[positions]
+        own_places = block.units.place[rows.unit[positions]]
         is_other: NDArray[np.bool_] = children.unit[indexes] != own_places
         return is_other
 

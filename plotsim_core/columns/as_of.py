@@ -7,6 +7,7 @@ of a version's state is the last one in which it was valid.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -21,7 +22,8 @@ from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import ends
-from plotsim_core.engine.slice import Slice, by_unit
+from plotsim_core.engine.roster import take
+from plotsim_core.engine.slice import CHUNK
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats, Integers
 
@@ -46,10 +48,13 @@ def layer_values(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
         return np.empty(0)
     periods, result = state_periods(rows), np.empty(len(rows))
     first, stop = int(periods.min()), int(periods.max()) + 1
-    for unit_slice in by_unit(Slice(first, stop, block.slice.unit_first, block.slice.unit_stop)):
-        units = rows.unit - (unit_slice.unit_first - block.slice.unit_first)
-        in_slice = (units >= 0) & (units < unit_slice.shape[1])
-        result[in_slice] = layer(Block(block.population, unit_slice))[periods[in_slice] - first, units[in_slice]]
+    present, unit = np.unique(rows.unit, return_inverse=True)
+    step = max(1, CHUNK // (stop - first))
+    for start in range(0, len(present), step):
+        units = take(block.units, present[start : start + step])
+        in_part = (unit >= start) & (unit < start + step)
+        part = Block(block.population, replace(block.slice, first=first, stop=stop), units)
+        result[in_part] = layer(part)[periods[in_part] - first, unit[in_part] - start]
     return result
 
 

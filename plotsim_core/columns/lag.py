@@ -106,7 +106,7 @@ class Lag(ColumnSource):
                 block_slice.unit_first,
                 block_slice.unit_stop,
             )
-            return Block(block.population, earlier_slice).noised(index)
+            return Block(block.population, earlier_slice, block.units).noised(index)
 
         values = block.cached(("lag", index, self.periods), earlier_values).ravel()[rows.cell]
         is_missing = np.isnan(values) | (rows.period - self.periods < block.units.arrival[rows.unit])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -164,28 +165,28 @@ def earlier_rows(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, In
     `order[start : start + count]` of its candidates, in the order of time.
     """
     population, block_slice = rows.block.population, rows.block.slice
-    search_slice = Slice(
-        max(population.first, block_slice.first - within), block_slice.stop, block_slice.unit_first, block_slice.unit_stop
-    )
+    search_slice = replace(block_slice, first=max(population.first, block_slice.first - within), rows=None)
     candidates = rows_of(population, name, search_slice)
-    order = np.lexsort((candidates.moment, candidates.unit))
-    units, moments = candidates.unit[order], candidates.moment[order]
+    places = candidates.block.units.place[candidates.unit]
+    order = np.lexsort((candidates.moment, places))
+    places, moments = places[order], candidates.moment[order]
     period_starts = population.grain.starts(np.arange(block_slice.first - within, block_slice.stop)).astype("datetime64[us]")
-    starts = _count_before(units, moments, rows.unit, period_starts[rows.period - block_slice.first])
-    return candidates, order, starts, _count_before(units, moments, rows.unit, rows.moment) - starts
+    row_places = rows.block.units.place[rows.unit]
+    starts = _count_before(places, moments, row_places, period_starts[rows.period - block_slice.first])
+    return candidates, order, starts, _count_before(places, moments, row_places, rows.moment) - starts
 
 
-def _count_before(units: Integers, moments: NDArray[Any], row_units: Integers, row_moments: NDArray[Any]) -> Integers:
-    """Return the number of sorted (unit, moment) before each row's (unit, moment); equal moments are not before."""
+def _count_before(places: Integers, moments: NDArray[Any], row_places: Integers, row_moments: NDArray[Any]) -> Integers:
+    """Return the number of sorted (place, moment) before each row's (place, moment); equal moments are not before."""
     order = np.lexsort(
         (
-            np.repeat([1, 0], [len(units), len(row_units)]),
+            np.repeat([1, 0], [len(places), len(row_places)]),
             np.concatenate([moments, row_moments]),
-            np.concatenate([units, row_units]),
+            np.concatenate([places, row_places]),
         )
     )
-    is_query = order >= len(units)
+    is_query = order >= len(places)
     counts = np.cumsum(~is_query)
-    result = np.empty(len(row_units), dtype=np.int64)
-    result[order[is_query] - len(units)] = counts[is_query]
+    result = np.empty(len(row_places), dtype=np.int64)
+    result[order[is_query] - len(places)] = counts[is_query]
     return result

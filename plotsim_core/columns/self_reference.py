@@ -67,7 +67,7 @@ def _unit_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: Tabl
     places = earlier_units(
         block.population,
         block.slice.stop,
-        block.slice.unit_first + rows.unit,
+        block.units.place[rows.unit],
         _periods(rows),
         roots,
         partial(rows.stream, table, column),

@@ -10,8 +10,9 @@ from plotsim_core.engine.correlated import Draws, draws_of, scores
 from plotsim_core.engine.memory import Memory, Recent, stage
 from plotsim_core.engine.metrics import centres, shifted_positions
 from plotsim_core.engine.noised import noised
-from plotsim_core.engine.roster import Units, codes, select
+from plotsim_core.engine.roster import Units, codes
 from plotsim_core.engine.slice import CHUNK, Slice
+from plotsim_core.engine.staying import staying_units, whole_units
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.random import Words, fold, words
@@ -27,8 +28,13 @@ class Block(Memory):
         self.population = population
         self.slice = slice_
         self.periods: NDArray[np.int64] = slice_.periods
-        self.units: Units = select(population, slice_.unit_first, slice_.unit_stop) if units is None else units
+        self.units: Units = _units_of(population, slice_) if units is None else units
         self.draw = draws_of(population, self.units) if units is None else Draws(population, self.units)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(periods, units)."""
+        return len(self.periods), len(self.units)
 
     @property
     @stage
@@ -94,8 +100,15 @@ class Block(Memory):
         )
 
 
+def _units_of(population: Population, slice_: Slice) -> Units:
+    places = slice_.unit_first, slice_.unit_stop
+    if slice_.staying:
+        return staying_units(population, *places, slice_.first, slice_.stop - 1)
+    return whole_units(population, *places)
+
+
 def _cells(block: Block) -> int:
-    periods, units = block.slice.shape
+    periods, units = block.shape
     return periods * units
 
 

@@ -15,35 +15,42 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.engine.replay import STATES, State, StateKey, spaced
+from plotsim_core.engine.strata import departure_stop
 from plotsim_core.plan.plan import Plan, Population
 
 HASH_BYTES = 16
 """Bytes of the hash that a content begins with."""
 _COLUMNS: Mapping[str, pa.DataType] = {
+    "period": pa.int64(),
     "population": pa.string(),
     "name": pa.string(),
     "first": pa.int64(),
     "arrays": pa.list_(pa.binary()),
 }
-"""A row is a state: of which kind of unit, of what, from which place of the roster on, and its arrays of 64-bit integers."""
-_PLAN, _PERIOD = b"plan", b"period"
+"""A row is a state: before which period it is, of which kind of unit, of what, from which place of the roster on, and its
+arrays of 64-bit integers."""
+_PLAN = b"plan"
 _Key = tuple[str, str, int, int]
 """A kind of unit, the name of a replay, and the first and the stop of the units."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The states of a plan that are before one period, by what they are of."""
+    """What is known of the states of a plan before one period, by what they are of, each with the period that it is before:
+    an earlier one where all units had left by then."""
 
     plan: Plan
     period: int
-    states: Mapping[_Key, State]
+    states: Mapping[_Key, tuple[int, State]]
 
     @property
     def content(self) -> bytes:
         """The states as bytes, under their hash."""
-        rows = [(*key[:3], [array.astype("<i8").tobytes() for array in state]) for key, state in self.states.items()]
-        schema = pa.schema(_COLUMNS).with_metadata({_PLAN: self.plan.digest, _PERIOD: str(self.period)})
+        rows = [
+            (period, *key[:3], [array.astype("<i8").tobytes() for array in state])
+            for key, (period, state) in self.states.items()
+        ]
+        schema = pa.schema(_COLUMNS).with_metadata({_PLAN: self.plan.digest})
         table = pa.Table.from_pylist([dict(zip(_COLUMNS, row, strict=True)) for row in rows], schema)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, schema) as writer:
@@ -54,11 +61,17 @@ class Checkpoint:
 
 def checkpoints(plan: Plan) -> list[Checkpoint]:
     """Return what the process knows of the states of a plan, by the period that they are before: the last period of which
-    anything is known, and ever fewer before it."""
-    states: dict[int, dict[_Key, State]] = defaultdict(dict)
+    anything is known, with the states of all who have left, and ever fewer before it."""
+    states: dict[int, dict[_Key, tuple[int, State]]] = defaultdict(dict)
+    last_states: dict[_Key, tuple[int, State]] = {}
     for population in plan.populations:
         for key, period, state in STATES.of(population):
-            states[period][population.unit, key.name, key.first, key.stop] = state
+            has_left = period + 1 >= departure_stop(population, key.first, key.stop)
+            group = last_states if has_left else states[period]
+            group[population.unit, key.name, key.first, key.stop] = period, state
+    latest = max([*states, *(period for period, _ in last_states.values())], default=None)
+    if latest is not None:
+        states[latest].update(last_states)
     return [Checkpoint(plan, period, _widest(states[period])) for period in sorted(spaced(states))]
 
 
@@ -74,9 +87,9 @@ def take_states(plan: Plan, contents: Iterable[bytes]) -> int:
     return count
 
 
-def _widest(states: Mapping[_Key, State]) -> dict[_Key, State]:
+def _widest(states: Mapping[_Key, tuple[int, State]]) -> dict[_Key, tuple[int, State]]:
     """Return the states of some ranges of units without those whose units lie in a wider range of the same name."""
-    widest: dict[_Key, State] = {}
+    widest: dict[_Key, tuple[int, State]] = {}
     stops: dict[tuple[str, str], int] = {}
     for (population, name, first, stop), state in sorted(states.items(), key=lambda item: (*item[0][:3], -item[0][3])):
         if stop > stops.get((population, name), 0):
@@ -97,4 +110,4 @@ def _states_in(plan: Plan, populations: Mapping[str, Population], content: bytes
     for row in table.to_pylist():
         state = tuple(np.frombuffer(array, "<i8").astype(np.int64) for array in row["arrays"])
         units = row["first"], row["first"] + len(state[0])
-        yield int(metadata[_PERIOD]), StateKey(populations[row["population"]], row["name"], *units), state
+        yield row["period"], StateKey(populations[row["population"]], row["name"], *units), state

@@ -58,9 +58,8 @@ _DRAWS: Recent[Draws] = Recent(least=1, most=32, limit=1 << 18, size=lambda draw
 
 
 def draws_of(population: Population, units: Units) -> Draws:
-    """Return the draws of units that follow each other in the roster; the last ones are kept."""
-    span = units.start, units.start + len(units)
-    return _DRAWS.value((population, *span), lambda: Draws(population, units))
+    """Return the draws of some units; the last ones are kept."""
+    return _DRAWS.value((population, units), lambda: Draws(population, units))
 
 
 def look_back(population: Population, metric: int) -> int:

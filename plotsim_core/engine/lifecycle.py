@@ -43,7 +43,7 @@ def _no_walk(units: Units) -> State:
 def _walked(lifecycle: Lifecycle, block: Block, state: State) -> tuple[Integers, State]:
     """Return the stages in the periods of a block, and the walk after it."""
     walk = state[0], state[1]
-    stage_indices = np.zeros(block.slice.shape, dtype=np.int64)
+    stage_indices = np.zeros(block.shape, dtype=np.int64)
     for index, (period, row) in enumerate(zip(block.periods.tolist(), _tracked_values(block, lifecycle), strict=True)):
         walk = step(lifecycle, walk, shares(block.population, lifecycle, _arrived_values(block.units, period, row)))
         stage_indices[index] = walk[0]

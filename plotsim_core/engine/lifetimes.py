@@ -80,7 +80,7 @@ def _fired(crossing: Crossing, spacing: int, block: Block, state: State) -> tupl
     """Return where a crossing counts, and the state: for how many periods the metric has been beyond the level, and in which
     period a crossing last counted."""
     length, last = state
-    is_fired = np.zeros(block.slice.shape, dtype=np.bool_)
+    is_fired = np.zeros(block.shape, dtype=np.bool_)
     for index, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(crossing.metric), strict=True)):
         length = _run(crossing, block.units, length, period, row)
         is_fired[index] = (length == crossing.periods) & (period - last >= spacing)

@@ -22,6 +22,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import runs
 from plotsim_core.engine.roster import NEVER, Units, slice_units, spells, take
 from plotsim_core.engine.slice import CHUNK, Slice
+from plotsim_core.engine.staying import whole_units
 from plotsim_core.plan.plan import Population
 
 State = tuple[NDArray[Any], ...]
@@ -125,8 +126,16 @@ def replayed(block: Block, replay: Replay[Output]) -> Output:
 
 
 def _through(block: Block, replay: Replay[Output]) -> Output:
-    population, units = block.population, block.units
-    output, state = replay.through(block, state_before(population, replay, units, block.slice.first))
+    population, units = block.population, _whole(block.population, block.units)
+    state = state_before(population, replay, units, block.slice.first)
+    if units is block.units:
+        output, state = replay.through(block, state)
+    else:
+        chosen = block.units.place - units.start
+        output, chosen_state = replay.through(block, tuple(array[chosen] for array in state))
+        state = tuple(_replaced(array, chosen, new) for array, new in zip(state, chosen_state, strict=True))
+        if not _has_all_present(block, units):
+            return output
     for start, stop, first in _runs(population, units):
         places = slice(start - units.start, stop - units.start)
         if first < block.slice.stop <= _end(units.last_period[places]):
@@ -135,11 +144,24 @@ def _through(block: Block, replay: Replay[Output]) -> Output:
     return output
 
 
+def _whole(population: Population, units: Units) -> Units:
+    """Return all units with the places that some units are of."""
+    return units if units.is_whole else whole_units(population, units.start, units.stop)
+
+
+def _has_all_present(block: Block, units: Units) -> bool:
+    """Return whether a block has all of `units` that are there in it by arrival and tenure: the state of others stays."""
+    first, stop = block.slice.first, block.slice.stop
+    counts = [np.count_nonzero((group.last_period >= first) & (group.arrival < stop)) for group in (units, block.units)]
+    return bool(counts[0] == counts[1])
+
+
 def state_before(population: Population, replay: Replay[Any], units: Units, period: int) -> State:
-    """Return the state of units that follow each other in the roster at the beginning of `period`."""
-    known_states = [
-        _latest_state(population, replay, slice_units(units, *part[:2]), part, period) for part in _runs(population, units)
-    ]
+    """Return the state of units at the beginning of `period`."""
+    if not units.is_whole:
+        state = state_before(population, replay, _whole(population, units), period)
+        return tuple(array[units.place - units.start] for array in state)
+    known_states = [_latest_state(population, replay, units, part, period) for part in _runs(population, units)]
     groups = [list(group) for _, group in groupby(known_states, key=lambda part: (part.begin, part.end))]
     states = [_advanced_group(population, replay, units, group) for group in groups]
     return states[0] if len(states) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*states, strict=True))
@@ -148,11 +170,17 @@ def state_before(population: Population, replay: Replay[Any], units: Units, peri
 def state_after(population: Population, replay: Replay[Any], units: Units, period: int) -> State | None:
     """Return the state of units at some time after the beginning of `period`, or at it; None where none is known of some of
     them. Of units that have left by then, it is that at their end."""
+    if not units.is_whole:
+        whole_state = state_after(population, replay, _whole(population, units), period)
+        return None if whole_state is None else tuple(array[units.place - units.start] for array in whole_state)
     states = []
     for start, stop, first in _runs(population, units):
-        part = slice_units(units, start, stop)
-        end = min(period, _end(part.last_period))
-        state = replay.initial(part) if end <= first else STATES.earliest(_key(population, replay, start, stop), end)
+        end = min(period, _end(units.last_period[start - units.start : stop - units.start]))
+        state = (
+            replay.initial(slice_units(units, start, stop))
+            if end <= first
+            else STATES.earliest(_key(population, replay, start, stop), end)
+        )
         if state is None:
             return None
         states.append(state)
@@ -175,8 +203,9 @@ def _latest_state(
     population: Population, replay: Replay[Any], units: Units, run: tuple[int, int, int], period: int
 ) -> _KnownState:
     start, stop, first = run
-    end = min(period, _end(units.last_period))
-    begin, state = STATES.latest(_key(population, replay, start, stop), end) or (first, replay.initial(units))
+    end = min(period, _end(units.last_period[start - units.start : stop - units.start]))
+    known_state = STATES.latest(_key(population, replay, start, stop), end)
+    begin, state = known_state or (first, replay.initial(slice_units(units, start, stop)))
     return _KnownState(start, stop, first, begin, max(begin, end), state)
 
 
@@ -204,7 +233,7 @@ def _advanced_group(population: Population, replay: Replay[Any], units: Units, g
 
 def _runs(population: Population, units: Units) -> list[tuple[int, int, int]]:
     """Cut units where cohorts begin: (start, stop, the first period in which one of them may be there)."""
-    return runs(population, units.start, units.start + len(units))
+    return runs(population, units.start, units.stop)
 
 
 def _key(population: Population, replay: Replay[Any], start: int, stop: int) -> StateKey:
@@ -221,7 +250,7 @@ def _advanced(population: Population, replay: Replay[Any], units: Units, state: 
     """Return the state of units after the periods `first` to `stop`, of which a block at a time is computed."""
     step = max(1, CHUNK // len(units))
     for begin in range(first, stop, step):
-        span = Slice(begin, min(begin + step, stop), units.start, units.start + len(units))
+        span = Slice(begin, min(begin + step, stop), units.start, units.stop)
         _, state = replay.through(Block(population, span, units), state)
     return state
 

@@ -33,16 +33,18 @@ _SPELL, _FEW = 64, 1 << 15
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """Units `start` to `start + len` of the roster, as parallel arrays.
+    """Units with places from `start` to `stop` of the roster, all of them or some, in its order, as parallel arrays.
 
-    `segment` is the index of the segment in the population, `ordinal` the number of the unit in its segment; `arrival` is
-    the first period in which it is there, `last_period` the last that its tenure has (NEVER without one). It runs its curve
-    from period `curve_start` on (before its arrival, if it was there before the window) in `course` periods; `timing` is the
-    shift of the curve as a share of that, `size` the factor on amounts and counts, `treated` whether the unit is in the
-    treated arm of its segment.
+    `place` is the place in the roster, `segment` the index of the segment in the population, `ordinal` the number of the
+    unit in its segment; `arrival` is the first period in which it is there, `last_period` the last that its tenure has
+    (NEVER without one). It runs its curve from period `curve_start` on (before its arrival, if it was there before the
+    window) in `course` periods; `timing` is the shift of the curve as a share of that, `size` the factor on amounts and
+    counts, `treated` whether the unit is in the treated arm of its segment.
     """
 
     start: int
+    stop: int
+    place: NDArray[np.int64]
     segment: NDArray[np.intp]
     ordinal: NDArray[np.int64]
     address: Words
@@ -56,6 +58,14 @@ class Units:
 
     def __len__(self) -> int:
         return len(self.segment)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether they are all of their places."""
+        return len(self) == self.stop - self.start
+
+
+_ARRAYS = tuple(field.name for field in fields(Units) if field.name not in ("start", "stop"))
 
 
 def select(population: Population, start: int, stop: int) -> Units:
@@ -74,6 +84,8 @@ def select(population: Population, start: int, stop: int) -> Units:
     arrival, last_period, curve_start, course = _lives(population, segment, parts.cohort[part], ordinal, address)
     return Units(
         start=start,
+        stop=stop,
+        place=positions,
         segment=segment,
         ordinal=ordinal,
         address=address,
@@ -89,15 +101,14 @@ def select(population: Population, start: int, stop: int) -> Units:
 
 def slice_units(units: Units, start: int, stop: int) -> Units:
     """Return those of some units that have the places `start` to `stop` of the roster."""
-    span = slice(start - units.start, stop - units.start)
-    arrays = {field.name: getattr(units, field.name)[span] for field in fields(units) if field.name != "start"}
-    return Units(start=start, **arrays)
+    whole_span = slice(start - units.start, stop - units.start)
+    span = whole_span if units.is_whole else slice(*np.searchsorted(units.place, (start, stop)))
+    return Units(start=start, stop=stop, **{name: getattr(units, name)[span] for name in _ARRAYS})
 
 
 def take(units: Units, positions: NDArray[np.intp]) -> Units:
-    """Return some of some units, which no longer follow each other in the roster."""
-    arrays = {field.name: getattr(units, field.name)[positions] for field in fields(units) if field.name != "start"}
-    return Units(start=units.start, **arrays)
+    """Return some of some units."""
+    return Units(start=units.start, stop=units.stop, **{name: getattr(units, name)[positions] for name in _ARRAYS})
 
 
 def spells(units: Units, periods: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[np.intp]]]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.cohorts import runs, units_by
-from plotsim_core.engine.strata import departure_stop, staying_ranges
+from plotsim_core.engine.staying import may_leave, staying_units
+from plotsim_core.engine.strata import departure_stop
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import Population
 
@@ -22,7 +23,7 @@ class Slice:
     """Periods `first` to `stop` (exclusive) of units `unit_first` to `unit_stop` (exclusive) of the roster.
 
     Of tables that are of no units, `rows` are some of the rows of a plain table, by their numbers (first, stop), or what
-    belongs to these; None: all.
+    belongs to these; None: all. Where it is `staying`, only those of the units are looked at that are there about then.
     """
 
     first: int
@@ -30,6 +31,7 @@ class Slice:
     unit_first: int
     unit_stop: int
     rows: tuple[int, int] | None = None
+    staying: bool = False
 
     @property
     def periods(self) -> NDArray[np.int64]:
@@ -69,18 +71,17 @@ def all_units_in(population: Population, slice_: Slice) -> Slice:
 
 def blocks(population: Population, slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
     """Cut a slice into blocks of about `chunk` cells, so that their rows follow each other period by period. Cohorts that
-    arrive after a block are not in it, nor, where it has one period, those that have left before."""
-    first = slice_.first
+    arrive after a block are not in it, nor units that have left before it."""
+    begin, first, staying = slice_.unit_first, slice_.first, may_leave(population)
     while first < slice_.stop:
-        units = _arriving(population, slice_, first + 1) - slice_.unit_first
+        end = _arriving(population, slice_, first + 1)
+        units = len(staying_units(population, begin, end, first, first)) if staying else end - begin
         stop = min(first + max(1, chunk // units), slice_.stop)
         if stop - first > 1:
-            yield Slice(first, stop, slice_.unit_first, _arriving(population, slice_, stop))
+            yield Slice(first, stop, begin, _arriving(population, slice_, stop), staying=staying)
         else:
-            end = slice_.unit_first + units
-            for part_start, part_stop in staying_ranges(population, slice_.unit_first, end, first):
-                for start in range(part_start, part_stop, chunk):
-                    yield Slice(first, stop, start, min(start + chunk, part_stop))
+            for start in range(begin, end, chunk):
+                yield Slice(first, stop, start, min(start + chunk, end), staying=staying)
         first = stop
 
 

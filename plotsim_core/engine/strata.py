@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from plotsim_core.engine.cohorts import begins, layout, runs
+from plotsim_core.engine.cohorts import begins, layout
 from plotsim_core.engine.roster import NEVER, select
 from plotsim_core.plan.plan import Population
 
@@ -65,20 +65,6 @@ def _last_periods(population: Population, group: int) -> tuple[int, ...]:
         np.maximum.at(latest, part, units.last_period)
         last = np.where(has_tenure, latest if begin == start else np.maximum(last, latest), last)
     return tuple(last.tolist())
-
-
-def staying_ranges(population: Population, start: int, stop: int, first: int) -> list[tuple[int, int]]:
-    """Return the parts (start, stop) of units `start` to `stop` of the roster without the cohorts whose tenures have all
-    ended before the period `first`; there is one at least."""
-    ranges: list[tuple[int, int]] = []
-    for begin, end, _ in runs(population, start, stop):
-        if departure_stop(population, begin, end) < first:
-            continue
-        if ranges and ranges[-1][1] == begin:
-            ranges[-1] = (ranges[-1][0], end)
-        else:
-            ranges.append((begin, end))
-    return ranges or [(start, start + 1)]
 
 
 def departure_stop(population: Population, start: int, stop: int) -> int:

@@ -27,12 +27,12 @@ def write_run(
     directory: Path,
     format: str,
     progress: Progress | None = None,
-    other_files: Callable[[Mapping[str, int]], Mapping[str, Iterable[str]]] = lambda rows: {},
+    other_files: Callable[[Mapping[str, int]], Mapping[str, Iterable[str | bytes]]] = lambda rows: {},
     periods: tuple[int, int] | None = None,
 ) -> dict[str, int]:
     """Write tables, the log lines of events and a copy of the config into `directory`; return the rows of each table. Where
     `format` is the address of a server, tables go there.
-    `other_files(rows)` gives other files to write, name to the pieces of its text. `periods` (first, stop) are those
+    `other_files(rows)` gives other files to write, name to its pieces. `periods` (first, stop) are those
     of the tables: with a layout in the config, Parquet is then a file per partition of them.
 
     All of it comes into place at one instant (`staged_folder`). Raises UsageError where it cannot be written: then nothing
@@ -70,8 +70,8 @@ def write_run(
                 writer.write(plan, table, row_batches, folder)
         writer.end(plan, table_plans, folder)
         for name, pieces in {CONFIG_FILE: (config_text(plan),), **other_files(rows)}.items():
-            with open(folder / name, "w", encoding="utf-8") as file:
-                file.writelines(pieces)
+            with open(folder / name, "wb") as file:
+                file.writelines(piece.encode() if isinstance(piece, str) else piece for piece in pieces)
     return rows
 
 

@@ -19,7 +19,7 @@ from plotsim_core.errors import UsageError
 from plotsim_core.output.atomic import clear_orphans, folder_lock, staging_folder
 from plotsim_core.output.exchange import can_exchange, exchange_folders
 from plotsim_core.output.parquet_folders import is_partitioned
-from plotsim_core.run_files import CONFIG_FILE, RUN_FILES
+from plotsim_core.run_files import CONFIG_FILE, MANIFEST_TABLES, RUN_FILES
 
 _STAGING = ".plotsim-"
 _COMPLETE = f"{_STAGING}whole"
@@ -125,7 +125,8 @@ def _obsolete_names(folder: Path, directory: Path, merge: bool) -> set[str]:
     """Return the obsolete names of a directory: files and folders that the new ones replace."""
     new_paths = {path.name: path for path in folder.iterdir()}
     is_filled = (directory / CONFIG_FILE).is_file()  # by a run; what else has such a name is not ours to remove
-    names = {name for name in RUN_FILES if is_filled and name not in new_paths}
+    run_files = [*RUN_FILES, *(path.name for path in directory.glob(MANIFEST_TABLES))]
+    names = {name for name in run_files if is_filled and name not in new_paths}
     names |= {f"{name}.wal" for name in new_paths if name.endswith(".duckdb")}
     if not merge:
         folder_names = {name for name, path in new_paths.items() if path.is_dir()}

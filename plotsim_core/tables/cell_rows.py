@@ -86,7 +86,7 @@ class CellRows(TableKind):
     def row_counts(self, table: TablePlan, block: Block) -> Integers:
         """Return how many rows each cell of a block has, shape (periods, units)."""
         cells = live_cells(block)
-        counts = np.zeros(block.slice.shape, dtype=np.int64)
+        counts = np.zeros(block.shape, dtype=np.int64)
         counts.ravel()[cells.cell] = self._counts(table, cells)
         return counts
 

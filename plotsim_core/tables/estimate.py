@@ -117,7 +117,7 @@ def _subsample(sample: Sample, rows: float) -> Sample:
 
 def _slices(sample: Sample) -> list[tuple[float, Slice]]:
     first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
-    return [(weight, Slice(first, stop, units.start, units.start + len(units))) for weight, units in sample.parts]
+    return [(weight, Slice(first, stop, units.start, units.stop)) for weight, units in sample.parts]
 
 
 def _row_counts(table: TablePlan, sample: Sample) -> Floats:

@@ -19,7 +19,6 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import layout, units_by
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice
-from plotsim_core.engine.strata import staying_ranges
 from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.codes import COHORT, LATER
 from plotsim_core.numerics.random import Words, fold, words
@@ -122,8 +121,7 @@ def _counted(population: Population, name: str, slice_: Slice) -> Integers:
     """Return how many rows a table has in each period of a slice."""
     table, total = population.table(name), np.zeros(slice_.stop - slice_.first, dtype=np.int64)
     kind = table_kind(table)
-    for start, stop in staying_ranges(population, slice_.unit_first, slice_.unit_stop, slice_.first):
-        for part in kind.cut(population, replace(slice_, unit_first=start, unit_stop=stop)):
-            periods: NDArray[np.int64] = kind.rows_in(table, Block(population, part)).period
-            np.add.at(total, periods - slice_.first, 1)
+    for part in kind.cut(population, slice_):
+        periods: NDArray[np.int64] = kind.rows_in(table, Block(population, part)).period
+        np.add.at(total, periods - slice_.first, 1)
     return total

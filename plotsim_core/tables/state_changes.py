@@ -7,6 +7,7 @@ where the next begins. So the rows of one period follow from its own cells and w
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -15,7 +16,7 @@ from plotsim_core.config.tables import changes_by_version
 from plotsim_core.engine.block import block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.slice import Slice, by_unit, full_slice
-from plotsim_core.engine.strata import staying_ranges
+from plotsim_core.engine.staying import may_leave
 from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.kind import TableKind, table_kind
@@ -44,5 +45,5 @@ def state_changes(plan: Plan, table: TablePlan, first: int, stop: int) -> Iterat
 
 def _parts(population: Population, first: int, stop: int) -> Iterator[Slice]:
     """Cut the units that may have been there in the period before `first` or later into blocks with all the periods."""
-    for start, end in staying_ranges(population, 0, units_by(population, stop), first - 1):
-        yield from by_unit(Slice(first, stop, start, end))
+    for part in by_unit(Slice(first, stop, 0, units_by(population, stop))):
+        yield replace(part, staying=may_leave(population))

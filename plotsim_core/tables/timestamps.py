@@ -32,7 +32,7 @@ def check_event(table: Table, scope: Scope) -> Iterable[Problem]:
 def available_lengths(block: Block) -> Integers:
     """Return, per cell, for how many microseconds of the period the unit is there."""
     period_lengths = (block.population.grain.seconds(block.periods) * MICROSECONDS)[:, None]
-    result = np.broadcast_to(period_lengths, block.slice.shape).copy()
+    result = np.broadcast_to(period_lengths, block.shape).copy()
     for ending in block.population.endings:
         last = first_crossings(block, ending.crossing)
         cell = np.flatnonzero((block.periods[:, None] == last[None, :]).ravel())

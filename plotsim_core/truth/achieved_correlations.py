@@ -46,7 +46,7 @@ class CorrelationSample:
         """Return what `read` gives of each block, together, shape (periods, units); NaN where no block is."""
         grid = np.full((len(self.periods), self.units), np.nan)
         for row, column, block in self.blocks:
-            periods, units = block.slice.shape
+            periods, units = block.shape
             grid[row : row + periods, column : column + units] = read(block)
         return grid
 

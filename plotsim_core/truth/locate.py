@@ -157,7 +157,7 @@ def _row_of_any_unit(population: Population, table: TablePlan, column: ColumnPla
         positions = np.flatnonzero(np.asarray(pc.equal(keys, pa.scalar(key)).fill_null(False)))
         if len(positions):
             position = int(positions[-1])
-            return Row(table, rows, position, period, rows.block.units.start + int(rows.unit[position]))
+            return Row(table, rows, position, period, int(rows.block.units.place[rows.unit[position]]))
         example = example or (f"; keys look like {str(keys[0])!r}" if len(keys) else "")
     raise UsageError(f"{table.name} has no row {key!r} in {population.grain.label(period)}{example}")
 

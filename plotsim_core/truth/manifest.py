@@ -1,17 +1,25 @@
-"""The manifest: what is true of a dataset and cannot be read off its tables, for whoever checks what was found in them."""
+"""The manifest: what is true of a dataset and cannot be read off its tables, for whoever checks what was found in them.
+
+It is a JSON file. Where a kind has many units, what is told of each is a Parquet table beside it.
+"""
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
+from itertools import chain
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from plotsim_core.config.extensions import extension_versions
 from plotsim_core.config.quality import DELIVERED
 from plotsim_core.config.segments import Segment
+from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.slice import full_slice
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
@@ -22,35 +30,82 @@ from plotsim_core.version import VERSION
 
 _VALUES_DEPEND_ON = ("numpy", "scipy", "faker", "holidays")
 """Packages of which another version may give other values."""
+MANY_UNITS = 10_000
+"""So many units of a kind, or more, are a table of their own."""
 _UNITS = '"units":[]'
 _CSV = {"date": "%Y-%m-%d", "moment": "%Y-%m-%d %H:%M:%S.%f", "true": "true", "false": "false", "nested": "json"}
 """How values stand in CSV files."""
 
 
-def manifest_text(plan: Plan, rows: Mapping[str, int], stop: int | None = None) -> Iterator[str]:
-    """Return the manifest as JSON, in pieces: what is known at the end of the period before `stop`.
+def manifest_files(
+    plan: Plan, head: Mapping[str, Any], stop: int | None = None, prefix: str = "manifest"
+) -> dict[str, Iterable[str | bytes]]:
+    """Return the files of the manifest, name to pieces: what is known at the end of the period before `stop`.
 
-    The same data gives the same bytes. `rows` are those that were made, by table. Raises
-    UsageError for an open window without `stop`.
+    The JSON has `head` (`manifest_head`) and the units, but for kinds with MANY_UNITS: these have a table each, which the
+    JSON names. The same data gives the same bytes. Raises UsageError for an open window without `stop`.
     """
-    return with_units(plan, manifest_head(plan, rows, stop), stop)
-
-
-def with_units(plan: Plan, head: Mapping[str, Any], stop: int | None = None) -> Iterator[str]:
-    """Yield the manifest as JSON, of its head and of the units."""
     end = full_slice(plan.population, None, stop).stop
+    tables = {
+        population.unit: f"{prefix}.{population.unit}.parquet"
+        for population in plan.kinds
+        if units_by(population, end) >= MANY_UNITS
+    }
+    kinds = [
+        {**kind, "units_file": tables[kind["unit"]]} if kind["unit"] in tables else {**kind, "units": []}
+        for kind in head["kinds"]
+    ]
+    populations = [population for population in plan.kinds if population.unit not in tables]
+    files: dict[str, Iterable[str | bytes]] = {f"{prefix}.json": _json({**head, "kinds": kinds}, populations, end)}
+    named_tables = {population: tables[population.unit] for population in plan.kinds if population.unit in tables}
+    return files | {name: _parquet(answers(population, end)) for population, name in named_tables.items()}
+
+
+def manifest(plan: Plan, rows: Mapping[str, int] | None = None, stop: int | None = None) -> dict[str, Any]:
+    """Return the manifest with all units as what its JSON says. `rows` are those that were made, by table."""
+    head, end = manifest_head(plan, rows or {}, stop), full_slice(plan.population, None, stop).stop
+    kinds = [{**kind, "units": []} for kind in head["kinds"]]
+    content: dict[str, Any] = json.loads("".join(_json({**head, "kinds": kinds}, plan.kinds, end)))
+    return content
+
+
+def _json(head: Mapping[str, Any], populations: Iterable[Population], stop: int) -> Iterator[str]:
+    """Yield the manifest as JSON, with the units of some populations in place of their empty lists."""
     *pieces, last_piece = json.dumps(head, ensure_ascii=False, separators=(",", ":")).split(_UNITS)
-    for piece, population in zip(pieces, plan.kinds, strict=True):
+    for piece, population in zip(pieces, populations, strict=True):
         yield piece + _UNITS[:-1]
-        yield from _records(population, end)
+        yield from _records(population, stop)
         yield "]"
     yield last_piece + "\n"
 
 
-def manifest(plan: Plan, rows: Mapping[str, int] | None = None, stop: int | None = None) -> dict[str, Any]:
-    """Return the manifest as what its JSON says."""
-    content: dict[str, Any] = json.loads("".join(manifest_text(plan, rows or {}, stop)))
-    return content
+class _Pieces(io.RawIOBase):
+    """A file that hands on what is written into it."""
+
+    def __init__(self) -> None:
+        self._written: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._written.append(bytes(data))
+        return len(data)
+
+    def take(self) -> bytes:
+        """Return what was written since the last time."""
+        piece, self._written = b"".join(self._written), []
+        return piece
+
+
+def _parquet(tables: Iterator[pa.Table]) -> Iterator[bytes]:
+    """Yield tables of one schema as a Parquet file, in pieces."""
+    first_table, sink = next(tables), _Pieces()
+    with pq.ParquetWriter(pa.PythonFile(sink, "w"), first_table.schema, compression="zstd") as writer:
+        for table in chain((first_table,), tables):
+            writer.write_table(table)
+            yield sink.take()
+    yield sink.take()
 
 
 def _records(population: Population, stop: int) -> Iterator[str]:
@@ -67,7 +122,7 @@ def _records(population: Population, stop: int) -> Iterator[str]:
 
 
 def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) -> dict[str, Any]:
-    """Return all of the manifest but for the units, whose lists are empty."""
+    """Return all of the manifest but for the units. `rows` are those that were made, by table."""
     dataset, end = plan.dataset, full_slice(plan.population, None, stop).stop
     holdout = dataset.holdout
     return {
@@ -107,7 +162,6 @@ def _kind(population: Population, stop: int) -> dict[str, Any]:
             if metric.follows is not None
         ],
         "connections": list(delivered(population, stop)),
-        "units": [],
     }
 
 

@@ -71,7 +71,7 @@ def _thresholds(population: Population) -> list[TablePlan]:
 
 def _event_mask(block: Block, table: TablePlan) -> Flags:
     """Return the mask of a threshold event, shape (periods, units)."""
-    mask = np.zeros(block.slice.shape, dtype=np.bool_)
+    mask = np.zeros(block.shape, dtype=np.bool_)
     mask.ravel()[table_kind(table).rows_in(table, block).cell] = True
     return mask
 

@@ -128,7 +128,7 @@ def _present_counts(periods: NDArray[np.int64], arrivals: NDArray[np.int64], las
 def _last_periods(store: StoredData, units: Units, endings: pa.Table) -> NDArray[np.int64]:
     """Return the last period of each unit by its stored ending; NEVER without one."""
     population = store.population
-    keys = unit_keys(Block(population, Slice(store.first, store.stop, units.start, units.start + len(units)), units))
+    keys = unit_keys(Block(population, Slice(store.first, store.stop, units.start, units.stop), units))
     indexes = pc.index_in(keys, endings["unit"].combine_chunks())
     is_ended = np.asarray(pc.is_valid(indexes))
     last_periods = np.full(len(units), NEVER)

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from plotsim_core import Plan
-from plotsim_core.truth.manifest import manifest_head, with_units
+from plotsim_core.truth.manifest import manifest_files, manifest_head
 from plotsim_pipeline.assets.report_files import write_report_file
 from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, asset_of_all
 from plotsim_pipeline.stores.store import Store
@@ -27,12 +27,14 @@ def _manifest(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
             for name, partitions in store.intact_partitions(plan.name).items()
         }
         head = manifest_head(plan, rows, stop)
-        path = write_report_file(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, stop))
+        files = manifest_files(plan, head, stop, f"{plan.name}.{MANIFEST}")
+        path, *tables = [write_report_file(store, name, pieces) for name, pieces in files.items()]
         section_tables = {
             section: _section_records(head["kinds"], section) for section in ("segments", "connections", "causal_graph")
         }
         return {
             "manifest": dg.MetadataValue.path(path),
+            **({"units": dg.MetadataValue.json(tables)} if tables else {}),
             **({"as_of": head["window"]["last"]} if plan.has_window else {}),
             **{section: dg.MetadataValue.table(records) for section, records in section_tables.items() if records},
         }

@@ -8,8 +8,8 @@ from plotsim_pipeline.stores.filesystem import filesystem_of, prepare_folder, re
 from plotsim_pipeline.stores.store import Store
 
 
-def write_report_file(store: Store, name: str, pieces: Iterable[str]) -> str:
-    """Write the pieces of a text to `reports/<name>` in the folder that a store is in, or is; return where it lies.
+def write_report_file(store: Store, name: str, pieces: Iterable[str | bytes]) -> str:
+    """Write the pieces of a file to `reports/<name>` in the folder that a store is in, or is; return where it lies.
 
     Works on any path that fsspec knows, like the stores. The file is seen when it is whole.
     """
@@ -18,7 +18,7 @@ def write_report_file(store: Store, name: str, pieces: Iterable[str]) -> str:
     path = f"{root}/reports/{name}"
     with replacing_file(filesystem, path) as sink:
         for piece in pieces:
-            sink.write(piece.encode())
+            sink.write(piece.encode() if isinstance(piece, str) else piece)
     return str(filesystem.unstrip_protocol(path)) if "://" in store.path else path
 
 

@@ -3,6 +3,7 @@ checks of what it stores; what is about all that is stored is an asset without p
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ from plotsim_pipeline.runs import PARAMETERS_TAG, run_keys
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.checkpoints import save_checkpoints, take_checkpoints
 from plotsim_pipeline.stores.duckdb import DuckDBStore
+from plotsim_pipeline.stores.failures import failure_of
 from plotsim_pipeline.stores.state_rows import StateRows
 from plotsim_pipeline.stores.store import Store
 
@@ -184,7 +186,8 @@ def partitioned_asset(
             keys = [WHOLE] if partitions is None else list(context.partition_keys)
         if keys is not None:
             run.findings.forget(name)
-            take_checkpoints(run.plan, run.store.folder)
+            with _as_far_as_can_be(context, "read", run.store):
+                take_checkpoints(run.plan, run.store.folder)
             value, range_metadata = rows(run, *periods_between(plan, keys))
             if range_metadata:  # one partition tells what is of all: every one would have a copy
                 last_key = None if partitions is None else keys[-1]
@@ -196,11 +199,23 @@ def partitioned_asset(
                 metadata=parameter_metadata(run.parameters),
                 tags={CODE_VERSION: run.plan.digest},
             )
-            save_checkpoints(run.plan, run.store.folder)  # the rows are stored by now
+            with _as_far_as_can_be(context, "saved", run.store):
+                save_checkpoints(run.plan, run.store.folder)  # the rows are stored by now
         names = {check.name for check in context.selected_asset_check_keys}
         yield from check_results(run, [check for check in checks if check.name in names], keys)
 
     return _materialise
+
+
+@contextmanager
+def _as_far_as_can_be(context: dg.AssetExecutionContext, action: str, store: Store) -> Iterator[None]:
+    """Go on with a warning where a store fails: what is known of earlier periods only saves time."""
+    try:
+        yield
+    except Exception as error:
+        if failure_of(error, "a checkpoint", store.path) is None:
+            raise
+        context.log.warning(f"what is known of earlier periods is not {action}, which costs time only: {error}")
 
 
 def check_results(run: Run, checks: Sequence[StoredCheck], keys: Sequence[str] | None) -> Iterator[dg.AssetCheckResult]:

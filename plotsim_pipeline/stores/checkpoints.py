@@ -60,7 +60,7 @@ def save_checkpoints(plan: Plan, folder: str) -> None:
         if any(path.startswith(prefix) and keys == checkpoint.states.keys() for path, keys in known_paths.items()):
             continue
         content = checkpoint.content
-        units = sum(len(state[0]) for state in checkpoint.states.values())
+        units = sum(len(state[0]) for _, state in checkpoint.states.values())
         path = f"{prefix}{units}_{len(checkpoint.states)}_{content[:HASH_BYTES].hex()}"
         if path not in known_paths:
             prepare_folder(filesystem, root, place)

@@ -60,9 +60,9 @@ def failing(table: pa.Table) -> Iterator[pa.RecordBatch]:
 @pytest.mark.parametrize("format", SAME_BYTES)
 def test_a_run_written_twice_is_there_once_with_the_same_bytes(name: str, format: str, tmp_path: Path) -> None:
     plan = bundled(name)
-    rows = write_tables(plan, tmp_path, format=format, periods=periods(plan))
+    rows = write_tables(plan, tmp_path, format=format, periods=periods(plan), with_manifest=True)
     before = files(tmp_path)
-    assert write_tables(plan, tmp_path, format=format, periods=periods(plan)) == rows
+    assert write_tables(plan, tmp_path, format=format, periods=periods(plan), with_manifest=True) == rows
     assert files(tmp_path) == before
     assert set(before) == {FORMATS[format].file(plan, table) for table in plan.tables} | {CONFIG_FILE, MANIFEST_FILE}
 
@@ -70,10 +70,10 @@ def test_a_run_written_twice_is_there_once_with_the_same_bytes(name: str, format
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_database_written_twice_holds_the_rows_once(name: str, tmp_path: Path) -> None:
     plan = bundled(name)
-    rows = write_tables(plan, tmp_path, format="duckdb", periods=periods(plan))
+    rows = write_tables(plan, tmp_path, format="duckdb", periods=periods(plan), with_manifest=True)
     before = contents(plan, tmp_path)
     assert {table: len(actual) for table, actual in before.items()} == rows
-    write_tables(plan, tmp_path, format="duckdb", periods=periods(plan))
+    write_tables(plan, tmp_path, format="duckdb", periods=periods(plan), with_manifest=True)
     assert contents(plan, tmp_path) == before
     assert set(files(tmp_path)) == {f"{plan.name}.duckdb", CONFIG_FILE, MANIFEST_FILE}
 
@@ -111,7 +111,7 @@ def test_a_file_does_not_show_in_which_blocks_it_was_made(
     plan = bundled(name)
     for directory, cells in (("large", 1 << 19), ("small", plan.population.units * 3 + 1)):
         with chunks_of(cells):
-            write_tables(afresh(plan), tmp_path / directory, format=format, periods=periods(plan))
+            write_tables(afresh(plan), tmp_path / directory, format=format, periods=periods(plan), with_manifest=True)
     if format in SAME_BYTES:
         assert files(tmp_path / "large") == files(tmp_path / "small")
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from plotsim_core import from_mapping, manifest, write_tables
@@ -106,6 +107,40 @@ def test_connections_come_out_as_declared() -> None:
     assert (whole["first"], during["first"], during["last"]) == (None, 20240401, 20240601)
     for pair in (whole, during):
         assert abs(pair["delivered"] - pair["declared"]) < 0.02 + 4 * pair["error"] < 0.1
+
+
+def test_it_comes_with_a_part_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    """It goes through all periods before, which an increment should not cost."""
+    plan, part = plan_with(), "2024-03..2024-04"
+    for number, (with_manifest, is_there) in enumerate(((None, False), (False, False), (True, True))):
+        write_tables(plan, tmp_path / str(number), periods=part, with_manifest=with_manifest)
+        assert (tmp_path / str(number) / "manifest.json").exists() == is_there
+    assert json.loads((tmp_path / "2" / "manifest.json").read_text(encoding="utf-8"))["window"]["last"] == "2024-04"
+    without = from_mapping({**RAW, "manifest": False}, name="shops")
+    write_tables(without, tmp_path / "asked", with_manifest=True)
+    assert (tmp_path / "asked" / "manifest.json").exists()
+
+
+def test_many_units_are_a_table_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same rows, in the same bytes every time; it goes with the older run where units are few again."""
+    expected = manifest(plan_with())["kinds"][0]["units"]
+    monkeypatch.setattr("plotsim_core.truth.manifest.MANY_UNITS", len(expected))
+    (kind,) = written(tmp_path / "one")["kinds"]
+    assert "units" not in kind
+    table = tmp_path / "one" / kind["units_file"]
+    with chunks_of(30):
+        written(tmp_path / "two")
+    again = pq.read_table(tmp_path / "two" / table.name)
+    assert pq.read_table(table).equals(again)
+    assert [without_nulls(unit) for unit in again.to_pylist()] == [without_nulls(unit) for unit in expected]
+    monkeypatch.setattr("plotsim_core.truth.manifest.MANY_UNITS", len(expected) + 1)
+    assert written(tmp_path / "one")["kinds"][0]["units"] == expected
+    assert not table.exists()
+
+
+def without_nulls(unit: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of a unit, without what is null: a table has a place for everything."""
+    return {name: value for name, value in unit.items() if value is not None}
 
 
 def test_without_it_there_is_no_file(tmp_path: Path) -> None:

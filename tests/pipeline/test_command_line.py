@@ -17,6 +17,7 @@ from plotsim_core import create_from_yaml
 from plotsim_pipeline.__main__ import main
 from plotsim_pipeline.commands.run import first_query
 from plotsim_pipeline.datasets import BUNDLED
+from plotsim_pipeline.stores.checkpoints import FOLDER as CHECKPOINTS
 from plotsim_pipeline.stores.index import INDEX
 from plotsim_pipeline.stores.run_log import LOG
 from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at
@@ -74,13 +75,17 @@ def test_materialise_a_partition_and_a_range(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_materialise_one_asset_alone_into_parquet(tmp_path: Path) -> None:
-    """One asset, one partition, the other store; nothing else appears but a row of the run log and an index."""
+    """One asset, one partition, the other store; nothing else appears but a row of the run log, an index, and what
+    is known of each unit by then, last and some time before."""
     wanted = ["--select", 'key:"delivery/fct_day"', "--partition", "2024-02-29"]
     done = run(tmp_path, DAGSTER, "asset", "materialize", *LOCATION, *wanted, store="parquet")
     assert done.returncode == 0, done.stderr[-2000:]
     files = [str(file.relative_to(tmp_path / "files")) for file in (tmp_path / "files").rglob("*") if file.is_file()]
-    assert [file for file in files if not file.startswith((LOG, INDEX))] == ["delivery/fct_day/2024-02-29.parquet"]
-    assert len(files) == 3
+    checkpoints = [file for file in files if file.startswith(CHECKPOINTS)]
+    others = [file for file in files if not file.startswith((LOG, INDEX, CHECKPOINTS))]
+    assert others == ["delivery/fct_day/2024-02-29.parquet"]
+    assert len(checkpoints) == 2
+    assert len(files) == 5
 
 
 @pytest.mark.slow
