@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+MEMORY_LIMIT = "384MB"
+"""What DuckDB holds at most; by itself it would take most of what the machine has."""
+
+
 def create_table_sql(relation: str, schema: pa.Schema) -> str:
     """Return the statement that creates a table for rows of a schema. Keys are checked after the fact, not enforced:
     enforcing costs four times the time."""
@@ -47,7 +51,7 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, relation: str, batches: p
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
     import duckdb  # slow to import, and few need it
 
-    with duckdb.connect(directory / _file(plan, table)) as connection:
+    with duckdb.connect(directory / _file(plan, table), config={"memory_limit": MEMORY_LIMIT}) as connection:
         relation = quoted(table.name)
         connection.execute(create_table_sql(relation, table.schema))
         insert_rows(connection, relation, pa.RecordBatchReader.from_batches(table.schema, batches))
