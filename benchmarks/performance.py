@@ -37,7 +37,10 @@ with the writing, into DuckDB.""",
 CPU time of whole commands, as multiples of what importing NumPy, SciPy, Arrow and pydantic takes, which all of them need but
 `--help`.""",
     ),
-    "memory": ("Memory", "The most that a process held while it wrote all tables, in a process of its own; DuckDB has a limit."),
+    "memory": (
+        "Memory",
+        "The most that a process held while it wrote all tables, in a process of its own. DuckDB, which is in it, has a limit.",
+    ),
 }
 """Each point: its heading, and what it says."""
 
