@@ -39,7 +39,7 @@ CPU time of whole commands, as multiples of what importing NumPy, SciPy, Arrow a
     ),
     "memory": (
         "Memory",
-        "The most that a process held while it wrote all tables, in a process of its own. DuckDB, which is in it, has a limit.",
+        "The most that a process of its own held while it wrote all tables; of that DuckDB has a limit of 384 MB.",
     ),
 }
 """Each point: its heading, and what it says."""
