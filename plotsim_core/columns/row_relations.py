@@ -42,7 +42,7 @@ def rows_of(population: Population, name: str, slice_: Slice) -> Rows:
 def rows_in_slice(population: Population, table: TablePlan, slice_: Slice) -> Rows:
     """Return the rows of a table or a stage in a slice, to be stored. Where its cells are few they are kept, for who else
     asks for them."""
-    periods, units = slice_.shape
+    periods, units = block(population, slice_).shape
     return (_kept_rows if 0 < periods * units <= _FEW else _new_rows)(population, table, slice_)
 
 

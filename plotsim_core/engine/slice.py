@@ -72,16 +72,22 @@ def all_units_in(population: Population, slice_: Slice) -> Slice:
 def blocks(population: Population, slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
     """Cut a slice into blocks of about `chunk` cells, so that their rows follow each other period by period. Cohorts that
     arrive after a block are not in it, nor units that have left before it."""
+    begin, staying = slice_.unit_first, may_leave(population)
+    for first, stop in spans(population, slice_, chunk):
+        end = _arriving(population, slice_, stop)
+        step = chunk if stop - first == 1 else end - begin
+        for start in range(begin, end, step):
+            yield Slice(first, stop, start, min(start + step, end), staying=staying)
+
+
+def spans(population: Population, slice_: Slice, chunk: int = CHUNK) -> Iterator[tuple[int, int]]:
+    """Cut the periods of a slice into parts (first, stop) of about `chunk` cells of who is there."""
     begin, first, staying = slice_.unit_first, slice_.first, may_leave(population)
     while first < slice_.stop:
         end = _arriving(population, slice_, first + 1)
         units = len(staying_units(population, begin, end, first, first)) if staying else end - begin
         stop = min(first + max(1, chunk // units), slice_.stop)
-        if stop - first > 1:
-            yield Slice(first, stop, begin, _arriving(population, slice_, stop), staying=staying)
-        else:
-            for start in range(begin, end, chunk):
-                yield Slice(first, stop, start, min(start + chunk, end), staying=staying)
+        yield first, stop
         first = stop
 
 

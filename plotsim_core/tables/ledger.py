@@ -23,7 +23,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.quality import DELIVERED, LEDGER
-from plotsim_core.engine.slice import CHUNK, Slice, all_units_in
+from plotsim_core.engine.slice import Slice, all_units_in, spans
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Plan, TablePlan, made_column
 from plotsim_core.tables.batch import batch_of
@@ -94,9 +94,8 @@ class QualityLedger(DerivedKind):
 
     def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
         """Yield the ledger in the order of periods, then of tables, then of their rows."""
-        step = max(1, CHUNK // max(1, slice_.shape[1]))
-        for first in range(slice_.first, slice_.stop, step):
-            part = replace(slice_, first=first, stop=min(first + step, slice_.stop))
+        for first, stop in spans(plan.population, slice_):
+            part = replace(slice_, first=first, stop=stop)
             batches = [
                 batch
                 for broken in plan.tables
