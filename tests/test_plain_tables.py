@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 import plotsim_core
@@ -239,6 +240,21 @@ def test_rows_in_all_are_dealt_out_to_plain_rows(written: str, tmp_path: Path) -
     for name, parent in (("tasks", "stages"), ("notes", "calls")):
         message = f"{name} has rows for each of {parent}, and a number in all is dealt out to plain rows alone"
         assert message in " ".join(plotsim("run", file, "--rows", f"{name}=9", code=2).output.split())
+
+
+def test_rows_in_all_of_rows_with_moments_take_another_number(tmp_path: Path) -> None:
+    """Where they say how many there are in all, of the rows of each span."""
+    raw = {
+        "about": "Calls",
+        "window": ["2024-01-01", "2024-01-31", "day"],
+        "tables": [
+            {"name": "calls", "rows": 50, "columns": {"call_id": {"type": "id", "start": 1}, "moment": "timestamp"}},
+            {"name": "notes", "per": "calls", "rows": {"exact": 250}, "columns": {"note_id": "id", "call_id": "ref.calls"}},
+        ],
+    }
+    path = tmp_path / "calls.yaml"
+    path.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    assert load_config(path, table_rows={"notes": 300}).table("notes").spec.row_count.total == 300
 
 
 def test_rows_of_a_file_are_those_of_the_file(tmp_path: Path) -> None:

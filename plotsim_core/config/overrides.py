@@ -67,9 +67,8 @@ def _with_table_rows(raw: Mapping[str, Any], table_rows: Mapping[str, int]) -> M
             sections[section][index] = {**table, "rows": rows}
         elif section == "dimensions" and is_listed(table):
             sections[section][index] = {**table, "count": rows}
-        elif section == "tables" and _is_child_of_plain_table(raw, index):
-            written = table.get("rows")
-            options = written if isinstance(written, Mapping) and "exact" in written else {}
+        elif section == "tables" and (_has_total(table) or _is_child_of_plain_table(raw, index)):
+            options = table["rows"] if _has_total(table) else {}
             sections[section][index] = {**table, "rows": {**options, "exact": rows}}
         elif section == "tables" and isinstance(table["per"], str) and table["per"] in entries:
             message = f"{name} has rows for each of {table['per']}, and a number in all is dealt out to plain rows alone"
@@ -77,6 +76,12 @@ def _with_table_rows(raw: Mapping[str, Any], table_rows: Mapping[str, int]) -> M
         else:
             raise UsageError(f"{name} has no rows of its own number: they come of units or periods; see --scale")
     return {**raw, **sections}
+
+
+def _has_total(table: Mapping[str, Any]) -> bool:
+    """Return whether a table as written says how many rows there are in all, of rows that belong to others."""
+    rows = table.get("rows")
+    return isinstance(rows, Mapping) and "exact" in rows
 
 
 def _is_child_of_plain_table(raw: Mapping[str, Any], index: int) -> bool:

@@ -8,6 +8,9 @@ from typing import Any
 
 import yaml
 
+import plotsim_core.tables  # noqa: F401 - and columns: the members whose words are today's
+from plotsim_core.config.read import read_text
+from plotsim_core.config.rewrite.text import rewritten
 from plotsim_core.config.yaml_values import add_scalars
 
 _WIDTH = 116
@@ -25,7 +28,12 @@ add_scalars(_Dumper)
 
 
 def config_text(config: Mapping[str, Any]) -> str:
-    """Return a config as YAML text that reads as the same. What lies below a section stands in one line where it fits."""
+    """Return a config as YAML text in today's words, which makes the same. What lies below a section stands in one line
+    where it fits."""
+    return _dumped(read_text(rewritten(_dumped(config), "the config"), "the config"))
+
+
+def _dumped(config: Mapping[str, Any]) -> str:
     dumper = _Dumper(StringIO(), sort_keys=False)
     lines: list[str] = []
     for name, value in config.items():

@@ -79,7 +79,8 @@ def _dimension(table: Raw, unit: str, completed: Raw) -> Raw | None:
         return _with_shape(table, (), per=unit)
     if main is None or main is dimensions[-1]:  # which comes by itself
         return None
-    return _with_shape(table, ("count",), per=unit, rows=table.get("count", 1))
+    count = table.get("count", 1)
+    return _with_shape(table, ("count",), per=unit, rows={"segments": count} if isinstance(count, Mapping) else count)
 
 
 def _is_of_units(table: Raw, dimensions: Sequence[Raw]) -> bool:
