@@ -144,6 +144,9 @@ class Grid(_PlainGrid):
     def row_total(self, population: Population) -> int:
         return self.combinations(population)
 
+    def declared_rows(self, table: TablePlan, population: Population, periods: Integers) -> Integers | None:
+        return None if self.filter is not None else np.full(len(periods), self.combinations(population), dtype=np.int64)
+
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         return np.full(len(sample.periods), float(self.combinations(sample.population)))
 

@@ -120,6 +120,11 @@ class TableKind(RowKind):
         belong to is known; None where each period is estimated."""
         return None
 
+    def declared_rows(self, table: TablePlan, population: Population, periods: Integers) -> Integers | None:
+        """Return how many rows there are in each of some periods, or of a state at the end of each, where the config says
+        exactly how many; None where it does not."""
+        return None
+
     def row_factors(self, population: Population, periods: Integers) -> Floats | None:
         """Return what the number of rows that its metric drives is multiplied by in each period; None: nothing."""
         return None

@@ -23,7 +23,7 @@ from plotsim_core.config.table_kind import Knowledge
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import CHUNK, Slice, by_row
 from plotsim_core.errors import Problem, value_text
-from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.drawn_rows import Reach, drawn_targets, lineage
 from plotsim_core.tables.estimate_sample import Sample
@@ -95,6 +95,17 @@ class PlainChildren(OfPlainRows):
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         total = self.row_total(sample.population) * rows_per_root(sample.population, self.name)
         return np.full(len(sample.periods), float(total))
+
+    def declared_rows(self, table: TablePlan, population: Population, periods: Integers) -> Integers | None:
+        """Return the number in all where the config gives it, or where each row of the plain table has as many."""
+        steps = lineage(population, table)
+        bounds = [step.spec.row_count.bounds for step in steps if step.spec.row_count is not None]
+        if any(step.spec.filter is not None for step in steps):
+            return None
+        total = None if self.row_count is None else self.row_count.total
+        if total is None and all(least == most for least, most in bounds):
+            total = self.row_total(population) * math.prod(least for least, _ in bounds)
+        return None if total is None else np.full(len(periods), total, dtype=np.int64)
 
 
 def chunk_of(population: Population, name: str) -> int:

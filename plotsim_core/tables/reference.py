@@ -148,6 +148,9 @@ class ReferenceDimension(TableKind):
     def row_total(self, population: Population) -> int:
         return self.length
 
+    def declared_rows(self, table: TablePlan, population: Population, periods: Integers) -> Integers | None:
+        return None if self.filter is not None else np.full(len(periods), self.length, dtype=np.int64)
+
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
         first, stop = block.slice.rows or (0, self.length)
         return self.numbered_rows(table, block, np.arange(first, stop, dtype=np.int64))

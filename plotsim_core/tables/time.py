@@ -19,7 +19,7 @@ from plotsim_core.config.table_shape import TIME, Shape, Spelling, spelled
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice, by_row
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.random import words
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
@@ -80,6 +80,9 @@ class TimeDimension(TableKind):
 
     def row_total(self, population: Population) -> int:
         return 24 * 60 // _MINUTES[self.every]
+
+    def declared_rows(self, table: TablePlan, population: Population, periods: Integers) -> Integers | None:
+        return np.full(len(periods), self.row_total(population), dtype=np.int64)
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
         return self._all_rows(block).take(np.arange(*block.slice.rows or (0, self.row_total(block.population))))

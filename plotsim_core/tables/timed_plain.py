@@ -118,6 +118,9 @@ class TimedRows(TableKind, FilteredTable, Event):
         start, end = exact_rows(population, self.name).range_of(first, stop)
         return None if self.filter is not None else float(end - start)
 
+    def declared_rows(self, table: TablePlan, population: Population, periods: Integers) -> Integers | None:
+        return None if self.filter is not None else exact_rows(population, table.stream).counts(periods)
+
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         return exact_rows(sample.population, table.stream).counts(sample.periods).astype(np.float64)
 

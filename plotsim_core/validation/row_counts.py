@@ -23,7 +23,7 @@ from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import table_kind
 from plotsim_core.validation.cell_samples import sampled_blocks
-from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
+from plotsim_core.validation.check import CHECKS, NO_TABLES, TALLY, Check, Finding
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import table_scan
 
@@ -253,6 +253,28 @@ def _row_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     yield Finding(table.name, not is_below.any(), message, numbers, tally)
 
 
+def _declared_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    periods = np.array([population.first], dtype=np.int64)
+    return None if table_kind(table).declared_rows(table, population, periods) is None else NO_TABLES
+
+
+def _declared_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
+    if table.time is None:
+        ((count,),) = store.connection.sql(f"SELECT count(*) FROM {store.relation(table)}").fetchall()
+        rows, periods = np.array([count]), np.array([store.stop - 1], dtype=np.int64)
+    else:
+        rows, periods = _row_counts(store, table), np.arange(store.first, store.stop, dtype=np.int64)
+    declared = table_kind(table).declared_rows(table, store.population, periods)
+    assert declared is not None  # of a table that is judged
+    wrong = np.flatnonzero(rows != declared)
+    label = f"{store.plan.grain.label(int(periods[wrong[0]]))} has " if table.time is not None and len(wrong) else ""
+    message = f"{rows.sum():,.0f} rows, as declared"
+    if len(wrong):
+        message = f"{label}{rows[wrong[0]]:,.0f} rows, {declared[wrong[0]]:,} declared"
+    numbers = {"rows": float(rows.sum()), "declared": float(declared.sum()), "wrong": float(len(wrong))}
+    yield Finding(table.name, not len(wrong), message, numbers)
+
+
 for _name, _check in {
     "periods_complete": Check(
         "structure",
@@ -263,6 +285,13 @@ for _name, _check in {
     ),
     "rows_as_expected": Check(
         "structure", "Units have a row in every period of their lives.", False, _row_findings, _fact_tables
+    ),
+    "rows_as_declared": Check(
+        "structure",
+        "Tables of which the config says how many rows they have are as long.",
+        True,
+        _declared_findings,
+        _declared_tables,
     ),
 }.items():
     CHECKS.add(_name, _check)

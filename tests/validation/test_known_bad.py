@@ -84,6 +84,7 @@ CASES = {
         "fct_engagement",
         {"fct_engagement": "DELETE FROM t WHERE date_key = 20230601 AND hash(company_id) % 20 = 0"},
     ),
+    "a listed row lost": Case("rows_as_declared", "dim_plan", {"dim_plan": "DELETE FROM t WHERE rowid = 0"}),
     "a row before its unit arrives": Case(
         "life_spans_kept",
         "fct_revenue",
