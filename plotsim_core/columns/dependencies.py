@@ -22,9 +22,13 @@ from plotsim_core.config.tables import (
 )
 
 
-def is_circular(column: Column, table: Table, scope: Scope) -> bool:
-    """Return whether a column depends on itself, directly or through others."""
-    return depend_on(column.depends_on(table), (table.name, column.name), scope)
+def circle_of(column: Column, table: Table, scope: Scope) -> str | None:
+    """Return how a column depends on itself, in words; None where it does not."""
+    way = _way(column.depends_on(table), (table.name, column.name), scope)
+    if way is None:
+        return None
+    through = ", ".join(f"{other_table}.{name}" for other_table, name in way)
+    return f"{table.name}.{column.name} depends on itself{f', by way of {through}' if through else ''}"
 
 
 def decides_rows(column: Column, table: Table, target: Table, scope: Scope) -> bool:
@@ -38,16 +42,21 @@ def decides_rows(column: Column, table: Table, target: Table, scope: Scope) -> b
 
 def depend_on(origins: Iterable[Origin], column: Origin, scope: Scope) -> bool:
     """Return whether some columns depend on another one, directly or through others."""
-    visited: dict[Origin, None] = {}
-    pending = list(origins)
+    return _way(origins, column, scope) is not None
+
+
+def _way(origins: Iterable[Origin], column: Origin, scope: Scope) -> list[Origin] | None:
+    """Return the columns through which some columns depend on another one, the first one first; None if they do not."""
+    ways: dict[Origin, list[Origin]] = {}
+    pending: list[tuple[Origin, list[Origin]]] = [(origin, []) for origin in origins]
     while pending:
-        node = pending.pop()
+        node, way = pending.pop()
         if node == column:
-            return True
-        if node not in visited:
-            visited[node] = None
-            pending.extend(_inputs_of(node, scope))
-    return False
+            return way
+        if node not in ways:
+            ways[node] = [*way, node]
+            pending.extend((other, ways[node]) for other in _inputs_of(node, scope))
+    return None
 
 
 def _inputs_of(node: Origin, scope: Scope) -> Iterator[Origin]:

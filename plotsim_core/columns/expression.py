@@ -17,7 +17,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.dependencies import is_circular, names_in, nullable_in, table_with, type_in
+from plotsim_core.columns.dependencies import circle_of, names_in, nullable_in, table_with, type_in
 from plotsim_core.columns.formula_values import Inputs, formula_value, inputs_of, rounded_value
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source, fill
@@ -80,8 +80,8 @@ class Expression(ColumnSource):
                 yield Problem("formula", f"{table.name}.{name} depends on itself")
             else:
                 yield Problem("formula", f"{table.name} has no column '{name}'", did_you_mean(name, column_names))
-        if not unknown_names and is_circular(column, table, scope):
-            yield Problem("formula", f"{table.name}.{column.name} depends on itself")
+        if not unknown_names and (circle := circle_of(column, table, scope)):
+            yield Problem("formula", circle)
 
     def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
         for name in names(self.formula):

@@ -17,10 +17,10 @@ from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray, taken
 from plotsim_core.columns.dependencies import (
+    circle_of,
     column_in,
     decimal_places_in,
     decimals_in,
-    is_circular,
     names_in,
     nullable_in,
     type_in,
@@ -44,9 +44,7 @@ from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
-PATH = pattern(
-    r"^[A-Za-z_][A-Za-z0-9_]{0,62}\.[A-Za-z_][A-Za-z0-9_]{0,62}$", "a table and a column: lookup.dim_product.price"
-)
+PATH = pattern(r"^[A-Za-z_][A-Za-z0-9_]{0,62}\.[A-Za-z_][A-Za-z0-9_]{0,62}$", "a table and a column: dim_product.price")
 
 
 @add_source
@@ -173,8 +171,8 @@ def _check_column(options: Lookup, column: Column, table: Table, scope: Scope) -
     is_moving = "cell" not in declared.table.knows and bool(changing_sources(target_column, declared.table))
     if is_moving and ("cell" not in table.knows or options.table in scope.foreign):
         yield Problem("type", f"a row of {table.name} has no period in which {options.column} could be looked up")
-    if is_circular(column, table, scope):
-        yield Problem("type", f"{table.name}.{column.name} depends on itself")
+    if circle := circle_of(column, table, scope):
+        yield Problem("type", circle)
 
 
 def _rows_at_time(target: Targets, rows: Rows) -> Rows:

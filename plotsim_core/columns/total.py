@@ -16,7 +16,7 @@ from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.decimals import decimal_array, units_of
-from plotsim_core.columns.dependencies import decimal_places_in, decimals_in, is_circular, names_in, type_in
+from plotsim_core.columns.dependencies import circle_of, decimal_places_in, decimals_in, names_in, type_in
 from plotsim_core.columns.kept_rows import kept_rows
 from plotsim_core.columns.lookup import PATH
 from plotsim_core.columns.row_relations import rows_of_parents
@@ -72,8 +72,8 @@ class Total(ColumnSource):
         if self.column not in names_in(declared):
             hint = did_you_mean(self.column, names_in(declared))
             yield Problem("type", f"{self.table} has no column '{self.column}'", hint)
-        elif is_circular(column, table, scope):
-            yield Problem("type", f"{table.name}.{column.name} depends on itself")
+        elif circle := circle_of(column, table, scope):
+            yield Problem("type", circle)
 
     def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
         type_ = type_in(self.table, self.column, dataset)

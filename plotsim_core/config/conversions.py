@@ -12,7 +12,7 @@ import pyarrow as pa
 from pydantic import BeforeValidator
 
 from plotsim_core.errors import value_text
-from plotsim_core.families import did_you_mean
+from plotsim_core.families import nearest
 from plotsim_core.numerics.decimals import PRECISION
 
 _DECIMAL = re.compile(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
@@ -36,9 +36,10 @@ def _conversion(value: Any) -> Any:
         return value
     match = _DECIMAL.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        hint = did_you_mean(str(value), list(_WORDS))
+        word = nearest(str(value), list(_WORDS))
+        hint = "" if word is None else f"; did you mean '{word}'?"
         raise ValueError(
-            f"expected {', '.join(_WORDS[:-1])} or a decimal like {_WORDS[-1]}, found {value_text(value)}; {hint}"
+            f"expected {', '.join(_WORDS[:-1])} or a decimal like {_WORDS[-1]}, found {value_text(value)}{hint}"
         )
     precision, scale = int(match[1]), int(match[2])
     if not scale <= MOST_DECIMALS or not max(scale, 1) <= precision <= PRECISION:
