@@ -64,16 +64,26 @@ class StateCache:
     def latest(self, state_key: StateKey, period: int) -> tuple[int, State] | None:
         """Return the latest (period, state) at `period` or before; None if there is none."""
         with self._lock:
-            states = self._states.get(state_key, {})
+            states, units = self._states_of(state_key)
             begin = max((moment for moment in states if moment <= period), default=None)
-            return None if begin is None else (begin, states[begin])
+            return None if begin is None else (begin, _of_units(states[begin], units))
 
     def earliest(self, state_key: StateKey, period: int) -> State | None:
         """Return the earliest state at `period` or after; None if there is none."""
         with self._lock:
-            states = self._states.get(state_key, {})
+            states, units = self._states_of(state_key)
             end = min((moment for moment in states if moment >= period), default=None)
-            return None if end is None else states[end]
+            return None if end is None else _of_units(states[end], units)
+
+    def _states_of(self, state_key: StateKey) -> tuple[dict[int, State], slice | None]:
+        """Return the states of some units by period: their own, or those of more units, and which of these they are."""
+        if state_key in self._states:
+            return self._states[state_key], None
+        for wider in self._states:
+            is_same = wider.population is state_key.population and wider.name == state_key.name
+            if is_same and wider.first <= state_key.first and state_key.stop <= wider.stop:
+                return self._states[wider], slice(state_key.first - wider.first, state_key.stop - wider.first)
+        return {}, None
 
     def keep(self, state_key: StateKey, period: int, state: State) -> None:
         """Keep the state before a period."""
@@ -98,6 +108,10 @@ class StateCache:
         for state_key, states in copies:
             for period in sorted(states):
                 yield state_key, period, states[period]
+
+
+def _of_units(state: State, units: slice | None) -> State:
+    return state if units is None else tuple(array[units] for array in state)
 
 
 def spaced(periods: Iterable[int]) -> set[int]:

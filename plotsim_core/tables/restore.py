@@ -30,6 +30,11 @@ def read_sql(value: str, type_: pa.DataType) -> str:
     return f"TRY_CAST({source} AS {sql_type(type_)})"
 
 
+def leaves_dates(stored: TablePlan, clean: TablePlan) -> bool:
+    """Return whether what is done to rows on purpose leaves the date of each as it is."""
+    return clean.time is not None and all(issue.column != clean.time for _, issue in stored.issues)
+
+
 def ledger_sql(plan: Plan, stored: TablePlan, clean: TablePlan, ledger: str) -> str:
     """Return the SQL of the ledger's entries of a table, a row for each row of it that was broken: `row key`, `copies`,
     `dropped`, and for column number i `told i` (whether something was done to it) and `clean i`.

@@ -137,7 +137,8 @@ def _delivery_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]
     )
     yield _count_finding(store, f"{table.name} held back", "rows that are held back are there", sql)
     clean_table, columns = store.population.table(table.name), store.columns(table.name)
-    repeats = repeated_sql(table, clean_table, store.relations[table.name], store.ledger_relation(clean_table), columns)
+    stored_rows = store.stored_rows(clean_table, longest_delay(issue for _, issue in table.issues))
+    repeats = repeated_sql(table, clean_table, *stored_rows, columns)
     extremes = f'SELECT min("what it is") AS least, max("what it is") AS most FROM {repeats} GROUP BY "its key"'
     sql = f"SELECT count(*), count(*) FILTER (WHERE least <> most) FROM ({extremes})"
     yield _count_finding(store, f"{table.name} repeated", "rows that come again are not what they were", sql)
@@ -168,7 +169,7 @@ def _rate_finding(store: StoredData, table: TablePlan, number: int, issue: Issue
     ((count,),) = store.connection.sql(f"SELECT count(DISTINCT row_key) FROM {store.ledger} WHERE {condition}").fetchall()
     valid_count = f"count({quoted(issue.column)})" if issue.column and issue.issue != "restatement" else "count(*)"
     sql = (
-        f"SELECT {valid_count}, count(*) FROM {store.full_relation(clean_table)} "
+        f"SELECT {valid_count}, count(*) FROM {store.relation(clean_table)} "
         f"WHERE {quoted(clean_table.time or '')} IN ({keys})"
     )
     ((rows, row_count),) = store.connection.sql(sql).fetchall()

@@ -26,7 +26,7 @@ from plotsim_core.validation.references import (
 )
 from plotsim_core.validation.row_counts import link_columns, unit_column
 from plotsim_core.validation.store import StoredData
-from plotsim_core.validation.structure import period_of
+from plotsim_core.validation.structure import period_of, target_relation
 from plotsim_core.validation.table_scan import tally_finding
 
 _TOLERANCE = 1e-9
@@ -79,7 +79,7 @@ def _reference_relations(
         if other.name == table.name:  # moments of two rows may be the same
             fault = f"t.{quoted(table.time)} < o.{quoted(table.time)}"
         subject = f"{table.name}.{column.name} > {other.name}"
-        yield _join_relation(table, subject, other, join, fault, "rows refer to what comes later")
+        yield _join_relation(table, subject, other, join, fault, "rows refer to what comes later", column.name)
     other_unit, is_child = unit_column(population, other), other.spec.is_of_units and not other.spec.is_unit_dimension
     if (other.spec.has_keyed_rows or is_child) and unit is not None and other_unit is not None and source.owners != "any":
         fault, noun = f"t.{quoted(unit)} <> o.{quoted(other_unit)}", "rows refer to a row of another unit"
@@ -95,7 +95,8 @@ def _reference_relations(
                 f"{fault} OR {_earlier_condition(population, table, other)}",
                 "rows refer to what is of another unit or comes later",
             )
-        yield _join_relation(table, f"{table.name}.{column.name} > {other.name}", other, join, fault, noun)
+        subject = f"{table.name}.{column.name} > {other.name}"
+        yield _join_relation(table, subject, other, join, fault, noun, column.name)
 
 
 def _earlier_condition(population: Population, table: TablePlan, other: TablePlan) -> str:
@@ -126,17 +127,20 @@ def _lookup_relations(population: Population, table: TablePlan, column: ColumnPl
     fault = f"{value} IS DISTINCT FROM o.{quoted(name)}"
     if column.spec.nulls is not None:
         fault = f"{value} <> o.{quoted(name)}"
-    yield _join_relation(
-        table, f"{table.name}.{column.name}", other, join, fault, f"values are not those of {other.name}.{name}"
-    )
+    noun = f"values are not those of {other.name}.{name}"
+    yield _join_relation(table, f"{table.name}.{column.name}", other, join, fault, noun, references[0])
 
 
-def _join_relation(table: TablePlan, subject: str, other: TablePlan, join: str, fault: str, noun: str) -> Relation:
+def _join_relation(
+    table: TablePlan, subject: str, other: TablePlan, join: str, fault: str, noun: str, reference: str
+) -> Relation:
+    """Return the relation of rows to those of another table; `reference` is the column that leads to them."""
+
     def judge(store: StoredData) -> Finding:
         sql = (
             f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {FAULT}) AS faults FROM "
             f"(SELECT t.*, {fault} AS {FAULT} FROM {store.relation(table)} AS t "
-            f"JOIN {store.full_relation(other)} AS o ON {join}) "
+            f"JOIN {target_relation(store, table, reference, other)} AS o ON {join}) "
             "GROUP BY 1 ORDER BY 1"
         )
         return tally_finding(subject, noun, store.arrow(sql))

@@ -226,7 +226,7 @@ def _outside_rows(store: StoredData, table: TablePlan) -> int:
         np.array([population.first, *([] if last is None else [last])], dtype=np.int64)
     ).tolist()
     upper_condition = "".join(f" OR {time} > {key}" for key in high)
-    sql = f"SELECT count(*) FROM {store.full_relation(table)} WHERE {time} IS NULL OR {time} < {low}{upper_condition}"
+    sql = f"SELECT count(*) FROM {store.dated_relation(table)} WHERE {time} IS NULL OR {time} < {low}{upper_condition}"
     return int(store.connection.sql(sql).fetchall()[0][0])
 
 

@@ -20,7 +20,7 @@ from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.run_files import database_file
-from plotsim_core.tables.restore import ledger_sql, restored_sql
+from plotsim_core.tables.restore import leaves_dates, ledger_sql, restored_sql
 from plotsim_core.validation.files import file_relations, formats_of, partition_files, partition_relations
 from plotsim_core.validation.untrusted_files import attach, reading
 
@@ -105,25 +105,54 @@ class StoredData:
         ]
         return f"(SELECT {', '.join(expressions)} FROM {self.relations[table.name]})"
 
-    def ledger_relation(self, table: TablePlan) -> str:
-        """Return a relation with the ledger entries of a table (see `ledger_sql`), read once."""
+    def ledger_relation(self, table: TablePlan, span: str | None = None) -> str:
+        """Return a relation with the ledger entries of a table (see `ledger_sql`), read once; with a `span`, a condition on
+        dates, those of rows of such dates."""
+        relation_name = f"told {table.name}{'' if span is None else f' {span}'}"
 
         def register() -> str:
-            relation_name = f"told {table.name}"
-            stored_table = self.plan.table(table.name)
+            stored_table, ledger = self.plan.table(table.name), self.ledger or ""
+            entries = ledger if span is None else f"(SELECT * FROM {ledger} WHERE date_key {span})"
             self.connection.register(
-                relation_name, self.arrow(ledger_sql(self.plan, stored_table, stored_table.clean, self.ledger or ""))
+                relation_name, self.arrow(ledger_sql(self.plan, stored_table, stored_table.clean, entries))
             )
             return quoted(relation_name)
 
-        return self.cached(f"told {table.name}", register)
+        return self.cached(relation_name, register)
 
-    def relation(self, table: TablePlan) -> str:
-        """Return an SQL relation with the rows of a table in the judged periods."""
+    def relation(self, table: TablePlan, look_back: int = 0) -> str:
+        """Return an SQL relation with the rows of a table in the judged periods, and some periods before them."""
         if table.time is None:
             return self.full_relation(table)
-        low, high = self.key_range
-        return f"(SELECT * FROM {self.full_relation(table)} WHERE {quoted(table.time)} BETWEEN {low} AND {high})"
+        stored_table, types = self.plan.table(table.name), self.columns(table.name)
+        if stored_table.issues and self.ledger is not None:
+            relation = restored_sql(stored_table, stored_table.clean, *self.stored_rows(table, look_back), types)
+        else:
+            relation = self.full_relation(table)
+        return f"(SELECT * FROM {relation} WHERE {quoted(table.time)} {self._span(look_back)})"
+
+    def stored_rows(self, table: TablePlan, look_back: int = 0) -> tuple[str, str]:
+        """Return SQL relations with the rows of a table that is broken on purpose, as they are stored, and with their
+        entries in the ledger: of the judged periods, and some before them, where dates are left as they are."""
+        time, relation = table.time or "", self.relations[table.name]
+        is_dated = self.columns(table.name).get(time) == sql_type(table.column(time).type)
+        if not is_dated or not leaves_dates(self.plan.table(table.name), table):
+            return relation, self.ledger_relation(table)
+        span = self._span(look_back)
+        return f"(SELECT * FROM {relation} WHERE {quoted(time)} {span})", self.ledger_relation(table, span)
+
+    def _span(self, look_back: int) -> str:
+        """Return the SQL condition of the date keys of the judged periods, and some before them."""
+        first = max(self.first - look_back, self.population.first)
+        low, high = self.plan.grain.keys(np.array([first, self.stop - 1], dtype=np.int64)).tolist()
+        return f"BETWEEN {low} AND {high}"
+
+    def dated_relation(self, table: TablePlan) -> str:
+        """Return an SQL relation with the dates of all rows of a table: of one that is broken on purpose, but not in its
+        dates, as it is stored."""
+        stored_table = self.plan.table(table.name)
+        is_as_stored = leaves_dates(stored_table, table) and table.time in self.columns(table.name)
+        return self.relations[table.name] if stored_table.issues and is_as_stored else self.full_relation(table)
 
     @property
     def key_range(self) -> tuple[int, int]:
@@ -137,9 +166,9 @@ class StoredData:
         if self.stored_keys is not None:
             return self.stored_keys.get(table.name, frozenset())
         stored_table = self.plan.table(table.name)
-        time, relation = table.time, self.full_relation(table)
-        if stored_table.time == DELIVERED and DELIVERED in self.columns(table.name):  # the partition column
-            time, relation = DELIVERED, self.relations[table.name]
+        is_delivered = stored_table.time == DELIVERED and DELIVERED in self.columns(table.name)  # the partition column
+        time = DELIVERED if is_delivered else table.time
+        relation = self.relations[table.name] if is_delivered else self.dated_relation(table)
         sql = f"SELECT min({quoted(time or '')}), max({quoted(time or '')}) FROM {relation}"
         low, high = self.connection.sql(sql).fetchall()[0]
         periods = [_period_of_key(self.plan.grain, key) for key in (low, high) if key is not None]

@@ -113,7 +113,7 @@ def _references(store: StoredData, table: TablePlan) -> Iterator[Finding]:
 def _reference(store: StoredData, table: TablePlan, column: str, parent: str, key: str) -> Finding:
     subject, noun = f"{table.name}.{column} > {parent}.{key}", "rows refer to nothing"
     scan = table_scan(store, table)
-    relation = store.full_relation(store.population.table(parent))
+    relation = target_relation(store, table, column, store.population.table(parent))
     keys = f"SELECT {quoted(key)} AS k FROM {relation} WHERE {quoted(key)} IS NOT NULL"
     if not _has_orphans(store, table, column, keys):
         return count_finding(scan, subject, noun, scan["rows"], no_faults(scan))
@@ -124,6 +124,14 @@ def _reference(store: StoredData, table: TablePlan, column: str, parent: str, ke
         f"FROM {store.relation(table)} GROUP BY 1 ORDER BY 1"
     )
     return tally_finding(subject, noun, store.arrow(sql))
+
+
+def target_relation(store: StoredData, table: TablePlan, column: str, parent: TablePlan) -> str:
+    """Return an SQL relation with the rows of another table that a reference of judged rows may lead to: those of the
+    periods that it looks back to, where it does by itself and is not copied from the row that its own belongs to."""
+    look_back = next((c.spec.source.look_back for c in table.columns if c.name == column), None)
+    is_bounded = table.time is not None and table.spec.parent_name is None and parent.spec.has_keyed_rows
+    return store.full_relation(parent) if look_back is None or not is_bounded else store.relation(parent, look_back)
 
 
 def _judged_scope(store: StoredData, table: TablePlan, column: str, parent: str) -> str:
