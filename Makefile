@@ -59,12 +59,13 @@ lint: $(READY)  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# About half an hour. OLD="--old /path/to/a/checkout/of/0.5" measures version 0.5 beside it.
+# About forty minutes. OLD="--old /path/to/a/checkout/of/0.5" measures version 0.5 beside it.
 bench: $(READY)  ## rows per second, peak memory, start-up, and what a new day costs
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python -m benchmarks.startup $(OLD)
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.increments $(OLD)
+	$(BIN)/python -m benchmarks.reports
 
 checks: $(READY)  ## what a look at a store costs, and what checks cost a backfill (some twenty minutes)
 	$(BIN)/python -m benchmarks.status

@@ -31,6 +31,12 @@ Dimensions of units are written as the rows that came or ended. `alone` is a day
 which goes through all days before; `made` is the day with what is known, without the store's own writing; `stored` is that
 with the writing, into DuckDB.""",
     ),
+    "reports": (
+        "The report of one day",
+        """\
+All checks of the last day that is stored, as a multiple of what making that day takes (`made` above). Rows and entries of the
+ledger are cut to the day, and to what its rows may refer to, before what is broken on purpose is restored.""",
+    ),
     "startup": (
         "Start-up",
         """\

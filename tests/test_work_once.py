@@ -7,7 +7,10 @@ import pytest
 
 from plotsim_core import Plan, batches, load_template
 from plotsim_core.engine import correlated
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.noised import noised
+from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.random import Words, normals
 from plotsim_core.plan.plan import TablePlan
@@ -83,3 +86,15 @@ def new_rows(plan: Plan, table: TablePlan, period: int) -> int:
         else batches(plan, table.name, period, period + 1)[1]
     )
     return sum(batch.num_rows for batch in rows)
+
+
+def test_what_is_known_of_units_is_known_of_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample of a day, as a report takes it, does not go through the days before it again."""
+    plan = afresh(load_template("delivery"))
+    day = plan.first + 100
+    for _ in batches(plan, "evt_resignation", plan.first, day)[1]:
+        pass
+    units = plan.population.units // 3
+    _, computed = counters(monkeypatch)
+    alive(Block(plan.population, Slice(day, day + 1, 1, 1 + units)))
+    assert computed[0] == units * len({ending.crossing.metric for ending in plan.population.endings})
