@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ def main() -> None:
     if options.measure:
         pa.set_cpu_count(1)
         name, *arguments = json.loads(options.measure)
-        print({"stored": stored, "made_on": made_on, "judged": judged}[name](*arguments))
+        functions: dict[str, Callable[..., float]] = {"stored": stored, "made_on": made_on, "judged": judged}
+        print(functions[name](*arguments))
         return
     save("reports", [row for dataset, scale in DATASETS.items() for row in figures(dataset, scale, options.old)])
 
