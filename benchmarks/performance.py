@@ -34,8 +34,8 @@ with the writing, into DuckDB.""",
     "reports": (
         "The report of one day",
         """\
-All checks of the last day that is stored, as a multiple of what making a day takes (`made` above). Rows and entries of
-the ledger are cut to the day, and to what its rows may refer to, before what is broken on purpose is restored.""",
+All checks of the last day that is stored. Rows and entries of the ledger are cut to the day, and to what its rows may
+refer to, before what is broken on purpose is restored; `before` is the tree without that.""",
     ),
     "startup": (
         "Start-up",

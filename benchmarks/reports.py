@@ -1,4 +1,4 @@
-"""What the report of one day costs, after one year and after ten, beside what making that day costs.
+"""What the report of one day costs, after one year and after ten.
 
     python -m benchmarks.reports        # about seven minutes
     python -m benchmarks.reports --old /path/to/a/checkout    # and an earlier version of this one beside it
@@ -22,7 +22,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from benchmarks.increments import DATASETS, YEARS, made_on, plan_of, stored, warm_up
+from benchmarks.increments import DATASETS, YEARS, plan_of, stored, warm_up
 from benchmarks.performance import save
 
 WINDOW = 365 * YEARS[-1] + 30
@@ -69,19 +69,20 @@ def figures(dataset: str, scale: float, old: Path | None) -> list[dict[str, Any]
     for days in (365 * year for year in YEARS):
         with tempfile.TemporaryDirectory() as folder:
             _cpu("stored", dataset, scale, WINDOW, folder, 0, days)
-            making = _cpu("made_on", dataset, scale, WINDOW, folder, days, days + 1)
-            versions = {"report": None, **({} if old is None else {"report, before": old})}
-            for what, checkout in versions.items():
-                cost = _cpu("judged", dataset, scale, folder, days, old=checkout)
-                first = first_year.setdefault(what, cost)
-                rows.append(
-                    {
-                        "dataset": dataset,
-                        "a day": f"{what}, after {days:,} days",
-                        "times its making": round(cost / making, 1),
-                        "of year 1": round(cost / first, 2) if cost != first else None,
-                    }
-                )
+            costs = {"report": _cpu("judged", dataset, scale, folder, days)}
+            if old is not None:
+                costs["report, before"] = _cpu("judged", dataset, scale, folder, days, old=old)
+        for what, cost in costs.items():
+            first = first_year.setdefault(what, cost)
+            before = costs.get("report, before")
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "a day": f"{what}, after {days:,} days",
+                    "of before": None if before is None or cost == before else round(cost / before, 3),
+                    "of year 1": None if cost == first else round(cost / first, 2),
+                }
+            )
     return rows
 
 
@@ -93,7 +94,7 @@ def main() -> None:
     if options.measure:
         pa.set_cpu_count(1)
         name, *arguments = json.loads(options.measure)
-        functions: dict[str, Callable[..., float]] = {"stored": stored, "made_on": made_on, "judged": judged}
+        functions: dict[str, Callable[..., float]] = {"stored": stored, "judged": judged}
         print(functions[name](*arguments))
         return
     save("reports", [row for dataset, scale in DATASETS.items() for row in figures(dataset, scale, options.old)])
