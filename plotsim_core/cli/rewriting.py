@@ -28,8 +28,9 @@ from plotsim_core.output.usage_errors import usage_errors
 def format_config(file: Path, output: Path | None, check: bool, diff: bool, force: bool) -> None:
     """Write FILE, a config, in today's words.
 
-    It makes the same tables and values as before. Comments, order and whatever is not spelt otherwise today stay as they
-    are. A file with errors is refused with them.
+    It makes the same tables and values as before. Comments and whatever is not spelt otherwise today stay as they are;
+    tables of several sections come under `tables` in the order dimensions, facts, events, bridges. A file with errors is
+    refused with them.
 
     \b
     Example:
