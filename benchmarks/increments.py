@@ -9,11 +9,6 @@ What is stored goes into DuckDB as the bodies of the assets store it, without Da
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,10 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 import plotsim_core
-from benchmarks.performance import save
+from benchmarks.isolated import cpu_seconds, measure
 from plotsim_core import Plan
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import units_by
@@ -133,16 +126,16 @@ def figures(dataset: str, scale: float, old: Path | None) -> list[dict[str, Any]
     spans = (0, DAYS), (DAYS - 1, DAYS)
     rows = []
     for what, folder in versions.items():
-        whole, day = (_cpu("made", dataset, scale, *span, old=folder) for span in spans)
+        whole, day = (cpu_seconds("increments", "made", dataset, scale, *span, old=folder) for span in spans)
         rows.append(_row(dataset, what, whole, day))
     window = 365 * YEARS[-1] + 30
     first_year: dict[str, float] = {}
     for days in (DAYS, *(365 * year for year in YEARS)):
         with tempfile.TemporaryDirectory() as place:
-            costs = {"stored": _cpu("stored", dataset, scale, window, place, 0, days), "made": whole}
+            costs = {"stored": cpu_seconds("increments", "stored", dataset, scale, window, place, 0, days), "made": whole}
             for function in ("made", "stored"):
                 name = "made_on" if function == "made" else function
-                day = _cpu(name, dataset, scale, window, place, days, days + 1)
+                day = cpu_seconds("increments", name, dataset, scale, window, place, days, days + 1)
                 row = _row(dataset, f"{function}, after {days:,} days", costs[function], day, days)
                 if days == 365:
                     first_year[function] = day
@@ -163,29 +156,9 @@ def _row(dataset: str, what: str, whole: float, day: float, days: int = DAYS) ->
     }
 
 
-def _cpu(function: str, *arguments: Any, old: Path | None = None) -> float:
-    """Return what a function of this file gives in a process of its own, with the packages of `old`."""
-    text = json.dumps([function, *arguments])
-    path = [str(Path(__file__).parents[1])] if old is None else [str(old), str(Path(__file__).parents[1])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
-    command = [sys.executable, "-c", "import benchmarks.increments as m; m.main()", "--measure", text]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd="/")
-    return float(run.stdout.split()[-1])
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--old", type=Path, help="a checkout of version 0.5")
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.measure:
-        pa.set_cpu_count(1)
-        name, *arguments = json.loads(options.measure)
-        functions: dict[str, Callable[..., float]] = {"made": made, "made_on": made_on, "stored": stored}
-        print(functions[name](*arguments))
-        return
-    rows = [row for dataset, scale in DATASETS.items() for row in figures(dataset, scale, options.old)]
-    save("increments", rows)
+    functions: dict[str, Callable[..., float]] = {"made": made, "made_on": made_on, "stored": stored}
+    measure("increments", __doc__, functions, figures, DATASETS, "a checkout of version 0.5")
 
 
 if __name__ == "__main__":

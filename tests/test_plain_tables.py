@@ -315,3 +315,10 @@ def test_references_by_value_and_to_the_own_table_need_no_units(tmp_path: Path) 
     )
     output = plotsim("run", file, "-o", tmp_path / "data", "--validate").output
     assert "score 100" in output and "relations_hold: 2 of 2" in output
+
+
+def test_a_manifest_is_asked_for_only_where_it_is_written(shelf: Path, tmp_path: Path) -> None:
+    assert "leave out --manifest" in plotsim("run", shelf, "--sample", "3", "--manifest", code=2).output
+    file = tmp_path / "users.csv"
+    assert "let -o name one" in plotsim("run", shelf, "--tables", "users", "-o", file, "--no-manifest", code=2).output
+    assert not file.exists()

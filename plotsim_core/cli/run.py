@@ -122,13 +122,17 @@ def run(
     print_warnings(plan, strict, quiet)
     names = [name.strip() for name in tables.split(",")] if tables else [table.name for table in plan.tables]
     if sample is not None:
-        if output is not None or validate:
-            raise UsageError(f"--sample prints rows and writes nothing: leave out {'-o' if output else '--validate'}")
+        unused = {"-o": output is not None, "--validate": validate, "--manifest": with_manifest is not None}
+        if any(unused.values()):
+            unused_names = " and ".join(name for name, is_given in unused.items() if is_given)
+            raise UsageError(f"--sample prints rows and writes nothing: leave out {unused_names}")
         _print_sample(plan, names, sample, periods)
         return
     if output is not None and is_file_name(output):
         if validate:
             raise UsageError("--validate judges what is in a folder: let -o name one")
+        if with_manifest is not None:
+            raise UsageError("--manifest writes beside tables in a folder: let -o name one")
         _write_file(plan, names, output, format_, periods, quiet)
         return
     if output is not None and has_other_ending(output):

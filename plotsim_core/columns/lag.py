@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,7 +24,6 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -99,13 +99,8 @@ class Lag(ColumnSource):
         block, index = rows.block, rows.block.population.metric_index(self.metric)
 
         def earlier_values() -> Any:
-            block_slice = block.slice
-            earlier_slice = Slice(
-                block_slice.first - self.periods,
-                block_slice.stop - self.periods,
-                block_slice.unit_first,
-                block_slice.unit_stop,
-            )
+            first, stop = block.slice.first - self.periods, block.slice.stop - self.periods
+            earlier_slice = replace(block.slice, first=first, stop=stop)
             return Block(block.population, earlier_slice, block.units).noised(index)
 
         values = block.cached(("lag", index, self.periods), earlier_values).ravel()[rows.cell]

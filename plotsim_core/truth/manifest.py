@@ -46,19 +46,18 @@ def manifest_files(
     JSON names. The same data gives the same bytes. Raises UsageError for an open window without `stop`.
     """
     end = full_slice(plan.population, None, stop).stop
-    tables = {
-        population.unit: f"{prefix}.{population.unit}.parquet"
-        for population in plan.kinds
-        if units_by(population, end) >= MANY_UNITS
-    }
-    kinds = [
-        {**kind, "units_file": tables[kind["unit"]]} if kind["unit"] in tables else {**kind, "units": []}
-        for kind in head["kinds"]
-    ]
-    populations = [population for population in plan.kinds if population.unit not in tables]
-    files: dict[str, Iterable[str | bytes]] = {f"{prefix}.json": _json({**head, "kinds": kinds}, populations, end)}
-    named_tables = {population: tables[population.unit] for population in plan.kinds if population.unit in tables}
-    return files | {name: _parquet(answers(population, end)) for population, name in named_tables.items()}
+    kinds: list[Mapping[str, Any]] = []
+    listed: list[Population] = []
+    tables: dict[str, Iterable[str | bytes]] = {}
+    for kind, population in zip(head["kinds"], plan.kinds, strict=True):
+        if units_by(population, end) < MANY_UNITS:
+            kinds.append({**kind, "units": []})
+            listed.append(population)
+        else:
+            name = f"{prefix}.{population.unit}.parquet"
+            kinds.append({**kind, "units_file": name})
+            tables[name] = _parquet(answers(population, end))
+    return {f"{prefix}.json": _json({**head, "kinds": kinds}, listed, end), **tables}
 
 
 def manifest(plan: Plan, rows: Mapping[str, int] | None = None, stop: int | None = None) -> dict[str, Any]:

@@ -143,8 +143,7 @@ class StoredData:
 
     def _span(self, look_back: int) -> str:
         """Return the SQL condition of the date keys of the judged periods, and some before them."""
-        first = max(self.first - look_back, self.population.first)
-        low, high = self.plan.grain.keys(np.array([first, self.stop - 1], dtype=np.int64)).tolist()
+        low, high = self._keys(look_back)
         return f"BETWEEN {low} AND {high}"
 
     def dated_relation(self, table: TablePlan) -> str:
@@ -157,7 +156,12 @@ class StoredData:
     @property
     def key_range(self) -> tuple[int, int]:
         """The first and the last date key of the judged periods."""
-        low, high = self.plan.grain.keys(np.array([self.first, self.stop - 1], dtype=np.int64)).tolist()
+        return self._keys(0)
+
+    def _keys(self, look_back: int) -> tuple[int, int]:
+        """Return the first and the last date key of the judged periods and some before them."""
+        first = max(self.first - look_back, self.population.first)
+        low, high = self.plan.grain.keys(np.array([first, self.stop - 1], dtype=np.int64)).tolist()
         return low, high
 
     def stored_keys_of(self, table: TablePlan) -> frozenset[int]:
