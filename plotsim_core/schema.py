@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import AliasChoices
 
+from plotsim_core.config import partial
 from plotsim_core.config.archetypes import CurvePiece
 from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.connections import RELATIONSHIPS, SCOPE_WORDS
@@ -40,7 +41,7 @@ MODELS: dict[str, type[Part]] = {}
 
 def _add_models(model: type[Part]) -> None:
     for subclass in model.__subclasses__():
-        if subclass.__module__.startswith("plotsim_core.config."):
+        if subclass.__module__.startswith("plotsim_core.config.") and subclass.__module__ != partial.__name__:
             MODELS[subclass.__name__] = subclass
         _add_models(subclass)
 

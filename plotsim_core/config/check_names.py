@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.tables import RESERVED
+from plotsim_core.config.written_tables import list_or_empty
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.codes import segment_number
 
@@ -42,8 +43,10 @@ def stages(parts: Parts) -> Iterator[Problem]:
 
 def duplicate_names(parts: Parts) -> Iterator[Problem]:
     """Yield the names of metrics, segments, tables and columns of a table that stand twice."""
-    yield from _duplicates("metric", ((path, metric.name) for path, metric in parts.metrics))
-    yield from _duplicates("segment", ((path, segment.name) for path, segment in parts.segments))
+    for section in ("metrics", "segments"):
+        items = enumerate(list_or_empty(parts.raw.get(section)))
+        names = ((f"{section}[{index}]", item.get("name")) for index, item in items if isinstance(item, Mapping))
+        yield from _duplicates(section[:-1], ((path, name) for path, name in names if isinstance(name, str) and name))
     yield from _duplicates(
         "table", ((declaration.path, declaration.name) for declaration in parts.tables if declaration.name)
     )

@@ -8,6 +8,7 @@ from typing import Any
 from plotsim_core.config.check_columns import null_formula
 from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.model import Part, is_name, mentioned
+from plotsim_core.config.partial import is_read, known_problems
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import DATE_DIMENSION
@@ -60,7 +61,7 @@ def columns(parts: Parts) -> Iterator[Problem]:
         unread_columns = _unread_columns(declaration, table, parts)
         for column in table.columns:
             path = f"{declaration.path}.columns[{declaration.columns.index(column.name)}]"
-            yield from (problem.under(path) for problem in null_formula(column, declaration, table))
+            yield from (problem.under(path) for problem in known_problems(null_formula(column, declaration, table)))
             missing = sorted(column.source.needs - table.knows)
             if missing:
                 reason = _MISSING_KNOWLEDGE[missing[0]].format(unit=scope.unit or "unit")
@@ -77,9 +78,9 @@ def columns(parts: Parts) -> Iterator[Problem]:
                 or _names_unknown(column, known_words)
                 or _may_need(column, unread_columns, table, scope)
             ):
-                yield from (problem.under(path) for problem in column.source.check(column, table, scope))
+                yield from (problem.under(path) for problem in known_problems(column.source.check(column, table, scope)))
         is_undecided = parts.wrong_words & mentioned(table) or _names_unknown(table, known_words)
-        if declaration.table is not None and not is_undecided:
+        if is_read(table) and len(table.columns) == len(declaration.columns) and not is_undecided:
             yield from (declaration.placed(problem) for problem in table.check(scope))
 
 
@@ -136,10 +137,10 @@ def sound_columns(parts: Parts) -> Iterator[Problem]:
         table = declaration.table
         if table is None:
             continue
-        for index, column in enumerate(table.columns):
+        indices = {name.lower(): index for index, name in enumerate(declaration.columns)}
+        for column in table.columns:
             for problem in column.source.problems(table, dataset):
-                yield problem.under(f"{declaration.path}.columns[{index}]")
-        indices = {column.name.lower(): index for index, column in enumerate(table.columns)}
+                yield problem.under(f"{declaration.path}.columns[{indices[column.name.lower()]}]")
         for column in (*table.leading_columns(dataset), *table.added_columns(dataset)):
             if column.name in indices:
                 path = f"{declaration.path}.columns[{indices[column.name]}].name"

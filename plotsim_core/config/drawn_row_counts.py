@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -178,6 +178,10 @@ class NegativeBinomial(Drawn):
     @property
     def parameters(self) -> tuple[tuple[str, float], ...]:
         return (("shape", self.negative_binomial[1]),)
+
+    @property
+    def options_in_all(self) -> Mapping[str, Any]:
+        return {**super().options_in_all, "shape": self.negative_binomial[1]}
 
 
 @add_row_count

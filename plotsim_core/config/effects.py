@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from plotsim_core.config.model import Flag, Name, Number, Part, Share, member
+from plotsim_core.config.model import Flag, Name, Number, Part, Share, member, member_of
+from plotsim_core.config.partial import known_problems
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.numerics.noise import NOISE, PRESETS
 
@@ -56,7 +57,7 @@ class Noise(Part):
     """Whether they are missing where it is high or where it is low."""
     scale_with_trajectory: Flag = False
     """The jitter grows with the unit's position."""
-    noise_family: str = "gaussian"
+    noise_family: Annotated[str, member_of(NOISE)] = "gaussian"
     """How the jitter is spread."""
     degrees_of_freedom: Annotated[float, Field(ge=1, le=1000, strict=True)] | None = None
     """Of `student_t`; fewer have heavier tails."""
@@ -74,19 +75,23 @@ class Noise(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Noise:
-        member(NOISE, self.noise_family, "noise_family")
-        if (self.degrees_of_freedom is not None) != (self.noise_family == "student_t"):
-            raise ProblemError(Problem("degrees_of_freedom", "goes with noise_family: student_t, and only with it"))
-        if self.gaussian_sigma == 0 and (self.scale_with_trajectory or self.noise_family != "gaussian"):
-            raise ValueError("without `gaussian_sigma` above 0, noise_family and scale_with_trajectory have no effect")
-        if self.mar_rate > 0 and self.mar_on is None:
-            raise ProblemError(Problem("mar_on", "is missing", "the metric that it depends on which values are missing"))
-        if self.mar_rate == 0:
-            idle = [name for name in ("mar_on", "mar_when") if name in self.model_fields_set]
-            if idle:
-                message = "has no effect without `mar_rate` above 0: the share of values missing by another value"
-                raise ProblemError(*(Problem(name, message) for name in idle))
+        problems = [*known_problems(self._jitter_problems()), *known_problems(self._missing_problems())]
+        if problems:
+            raise ProblemError(*problems)
         return self
+
+    def _jitter_problems(self) -> Iterator[Problem]:
+        if (self.degrees_of_freedom is not None) != (self.noise_family == "student_t"):
+            yield Problem("degrees_of_freedom", "goes with noise_family: student_t, and only with it")
+        if self.gaussian_sigma == 0 and (self.scale_with_trajectory or self.noise_family != "gaussian"):
+            yield Problem("", "without `gaussian_sigma` above 0, noise_family and scale_with_trajectory have no effect")
+
+    def _missing_problems(self) -> Iterator[Problem]:
+        if self.mar_rate > 0 and self.mar_on is None:
+            yield Problem("mar_on", "is missing", "the metric that it depends on which values are missing")
+        if self.mar_rate == 0:
+            message = "has no effect without `mar_rate` above 0: the share of values missing by another value"
+            yield from (Problem(name, message) for name in ("mar_on", "mar_when") if name in self.model_fields_set)
 
 
 def noise_of(dataset: Dataset, metric: Metric) -> Noise:

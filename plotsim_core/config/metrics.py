@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from plotsim_core.config.effects import Noise
-from plotsim_core.config.model import Name, Number, Pair, Part, member
+from plotsim_core.config.model import Name, Number, Pair, Part, member_of
+from plotsim_core.config.partial import known_problems
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import Family, did_you_mean
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
@@ -83,7 +84,7 @@ class Metric(Part):
 
     name: Name
     """What it is called, in columns too."""
-    type: str
+    type: Annotated[str, member_of(METRIC_TYPES)]
     """What its values are like: a score in [0, 1], an amount of money or time, a count, or an index of any sign."""
     polarity: Literal["positive", "negative"]
     """Whether it rises or falls with the trajectory."""
@@ -99,7 +100,7 @@ class Metric(Part):
     """How many periods before."""
     decay_window: Annotated[int, Field(ge=2, le=1000, strict=True)] | None = None
     """Over how many periods it averages."""
-    decay_kernel: str = "geometric"
+    decay_kernel: Annotated[str, member_of(KERNELS)] = "geometric"
     """`geometric` or `linear`."""
     strength: Annotated[float, Field(ge=0, le=0.99, strict=True)] = 0.7
     """The correlation with what it follows, at that distance."""
@@ -109,7 +110,7 @@ class Metric(Part):
     """The same for weekdays, hours and holidays; 1 for amounts and counts, otherwise 0, unless it is written."""
     persistence: Annotated[float, Field(ge=0, le=0.95, strict=True)] = 0.3
     """The correlation of what is left of two periods in a row when the trajectory is taken away."""
-    distribution: str | None = None
+    distribution: Annotated[str, member_of(DISTRIBUTIONS)] | None = None
     """The family its values are spread by (unless it is written `beta` for a score, `poisson` for a count, `normal` for
     an index, and `lognormal` for an amount, or `beta` if its range begins above 0 and ends below ten times that)."""
     distribution_params: dict[str, Number] = Field(default_factory=dict)
@@ -138,25 +139,22 @@ class Metric(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Metric:
-        member(METRIC_TYPES, self.type, "type")
-        if self.distribution is not None:
-            member(DISTRIBUTIONS, self.distribution, "distribution")
-        member(KERNELS, self.decay_kernel, "decay_kernel")
-        problems = [*self._range_problems(), *self._lag_problems()]
-        problems += [] if problems else [*self._distribution_problems()]
-        problems += [] if problems else [*self._mean_problems()]
+        problems = [*known_problems(self._range_problems()), *known_problems(self._parameter_problems())]
+        problems += [] if problems else known_problems(self._family_problems())
+        problems += known_problems(self._mean_problems(is_sound=not problems))
+        problems += known_problems(self._lag_problems())
         if problems:
             raise ProblemError(*problems)
         return self
 
     def _range_problems(self) -> Iterator[Problem]:
+        if self.range is not None and self.range[0] >= self.range[1]:
+            yield Problem("range", f"expected low < high, found {value_text(self.range)}")
         requirement = METRIC_TYPES[self.type].range
         if requirement == "required" and self.range is None:
             yield Problem("range", "is missing", f"a metric of type {self.type} needs one: [low, high]")
         if requirement == "forbidden" and self.range is not None:
             yield Problem("range", f"a metric of type {self.type} takes none", "give `mean: [low, high]` instead")
-        if self.range is not None and self.range[0] >= self.range[1]:
-            yield Problem("range", f"expected low < high, found {value_text(self.range)}")
 
     def _lag_problems(self) -> Iterator[Problem]:
         if self.follows is not None and self.delay is None:
@@ -168,11 +166,22 @@ class Metric(Part):
         elif self.decay_window is None and "decay_kernel" in self.model_fields_set:
             yield Problem("decay_kernel", "has no effect without `decay_window`: over how many periods it decays")
 
-    def _distribution_problems(self) -> Iterator[Problem]:
+    def _parameter_problems(self) -> Iterator[Problem]:
         if self.distribution is None and self.distribution_params:
             hint = f"write `distribution: {self.family}` beside it: the family it has anyway"
             yield Problem("distribution_params", "has no effect without `distribution`", hint)
             return
+        family = DISTRIBUTIONS[self.family]
+        for name, value in self.distribution_params.items():
+            path = f"distribution_params.{name}"
+            if name not in family.parameters:
+                hint = did_you_mean(name, list(family.parameters))
+                yield Problem(path, f"a {self.family} distribution has no such parameter", hint)
+            elif not family.parameters[name].low <= value <= family.parameters[name].high:
+                bound = family.parameters[name]
+                yield Problem(path, f"expected {bound.low:g} to {bound.high:g}, found {value:g}")
+
+    def _family_problems(self) -> Iterator[Problem]:
         family = DISTRIBUTIONS[self.family]
         is_count = METRIC_TYPES[self.type].decimals is None
         if (family.support == "count") != is_count:
@@ -185,22 +194,16 @@ class Metric(Part):
         elif family.inflated and self.bounds is not None and self.bounds[0] > 0:
             message = f"a {self.family} distribution makes zeros, but the range begins at {self.bounds[0]:g}"
             yield Problem("distribution", message, "let the range begin at 0")
-        for name, value in self.distribution_params.items():
-            path = f"distribution_params.{name}"
-            if name not in family.parameters:
-                hint = did_you_mean(name, list(family.parameters))
-                yield Problem(path, f"a {self.family} distribution has no such parameter", hint)
-            elif not family.parameters[name].low <= value <= family.parameters[name].high:
-                bound = family.parameters[name]
-                yield Problem(path, f"expected {bound.low:g} to {bound.high:g}, found {value:g}")
 
-    def _mean_problems(self) -> Iterator[Problem]:
+    def _mean_problems(self, is_sound: bool) -> Iterator[Problem]:
         if self.mean is None:
             return
         if self.mean[0] >= self.mean[1]:
             yield Problem(
                 "mean", f"expected low < high, found {value_text(self.mean)}", "a falling metric has negative polarity"
             )
+        elif not is_sound:
+            return
         elif self.bounds is not None and not (self.bounds[0] < self.mean[0] and self.mean[1] < self.bounds[1]):
             yield Problem("mean", f"{value_text(self.mean)} does not lie inside the range {value_text(self.bounds)}")
         elif DISTRIBUTIONS[self.family].support in ("positive", "count") and self.mean[0] <= 0:

@@ -8,7 +8,7 @@ from typing import Any
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.star_schema import is_dates, speaks_of_units, table_of_units
 from plotsim_core.config.table_kind import SECTIONS
-from plotsim_core.config.table_shape import PERIOD, has_moments
+from plotsim_core.config.table_shape import NOTHING, PERIOD, has_moments
 from plotsim_core.config.written_tables import list_or_empty, written_per
 from plotsim_core.errors import Problem
 from plotsim_core.families import nearest
@@ -67,7 +67,7 @@ def _is_misspelt(table: Any, sections: Mapping[str, Any]) -> bool:
     tables = [other for section in SECTIONS for other in list_or_empty(sections.get(section)) if isinstance(other, Mapping)]
     names = [str(other.get("name")) for other in tables if other is not table]
     unknown_names = [name for name in written_per(table) or () if name not in names]
-    return any(name in GRAINS or nearest(name, names) is not None for name in unknown_names)
+    return any(name in (*NOTHING, *GRAINS) or nearest(name, names) is not None for name in unknown_names)
 
 
 def _dated_table(sections: Mapping[str, Any]) -> str | None:

@@ -31,7 +31,7 @@ class Part(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or None not in value.values():
+        if not isinstance(value, dict) or all(item is not None for item in value.values()):
             return value
         optional = {field.alias or name for name, field in cls.model_fields.items() if not field.is_required()}
         return {key: item for key, item in value.items() if item is not None or key not in optional}
@@ -188,6 +188,16 @@ def member(family: Family[Any], name: str, path: str = "") -> Any:
         return family[name]
     except UnknownMember as unknown:
         raise ProblemError(Problem(path, unknown.message, unknown.hint)) from None
+
+
+def member_of(family: Family[Any]) -> AfterValidator:
+    """Return a validator of the name of a member of a family."""
+
+    def checked_name(name: str) -> str:
+        member(family, name)
+        return name
+
+    return AfterValidator(checked_name)
 
 
 def mentioned(part: Any) -> set[str]:

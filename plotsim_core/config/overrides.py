@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plotsim_core.config.row_count import read_row_count
 from plotsim_core.config.star_schema import is_listed
 from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.config.table_shape import read_shapes
 from plotsim_core.config.written_tables import list_or_empty
-from plotsim_core.errors import UsageError
+from plotsim_core.errors import ProblemError, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.noise import PRESETS
 
@@ -68,8 +69,7 @@ def _with_table_rows(raw: Mapping[str, Any], table_rows: Mapping[str, int]) -> M
         elif section == "dimensions" and is_listed(table):
             sections[section][index] = {**table, "count": rows}
         elif section == "tables" and (_has_total(table) or _is_child_of_plain_table(raw, index)):
-            options = table["rows"] if _has_total(table) else {}
-            sections[section][index] = {**table, "rows": {**options, "exact": rows}}
+            sections[section][index] = {**table, "rows": {"exact": rows, **_options_in_all(table.get("rows"))}}
         elif section == "tables" and isinstance(table["per"], str) and table["per"] in entries:
             message = f"{name} has rows for each of {table['per']}, and a number in all is dealt out to plain rows alone"
             raise UsageError(f"{message}, those without a moment; change `rows`")
@@ -82,6 +82,16 @@ def _has_total(table: Mapping[str, Any]) -> bool:
     """Return whether a table as written says how many rows there are in all, of rows that belong to others."""
     rows = table.get("rows")
     return isinstance(rows, Mapping) and "exact" in rows
+
+
+def _options_in_all(rows: Any) -> Mapping[str, Any]:
+    """Return what a number of rows as written says beside how many there are; nothing where it cannot be read."""
+    if isinstance(rows, Mapping) and "exact" in rows:
+        return {word: value for word, value in rows.items() if word != "exact"}
+    try:
+        return read_row_count(1 if rows is None else rows).options_in_all
+    except ProblemError:
+        return {}
 
 
 def _is_child_of_plain_table(raw: Mapping[str, Any], index: int) -> bool:

@@ -131,12 +131,16 @@ class Parts:
         stage = ["stage"] if self.lifecycle is None and self.raw.get("lifecycle") is not None else []
         return frozenset(mentioned([*names, *open_tables, *stage]))
 
-    def sound(self, paths: Iterable[str]) -> Parts:
+    def sound(self, paths: Iterable[str], by_column: bool = False) -> Parts:
         """Return the parts without those in which something is wrong, at `paths`, and without the tables that name one of
-        them: nothing can be said of these yet."""
+        them: nothing can be said of these yet. With `by_column`, a table of which columns are wrong is there without
+        these."""
         wrong_names: set[str] = set()
         wrong_paths = [*paths]
-        kinds = [_without(kind, wrong_paths, wrong_names) for kind in self.kinds]
+        kinds = [*self.kinds]
+        if by_column:
+            kinds = [_without_columns(kind, wrong_paths, wrong_names) for kind in kinds]
+        kinds = [_without(kind, wrong_paths, wrong_names) for kind in kinds]
         count = -1
         while count != len(wrong_names):
             count = len(wrong_names)
@@ -153,14 +157,50 @@ def _declared_names(segment: Mapping[Any, Any]) -> list[str]:
     return [*map(str, names), *(["treatment"] if "treatment" in segment else [])]
 
 
+def _without_columns(kind: Parts, wrong_paths: list[str], wrong_names: set[str]) -> Parts:
+    """Return a kind of unit whose tables are without their wrong columns, as far as nothing else is wrong about them and
+    they keep their key, and add the names of these columns to `wrong_names`. `wrong_paths` loses what lies in them."""
+    prefix = f"{kind.path}." if kind.path else ""
+    tables = []
+    for declaration in kind.tables:
+        table, path = declaration.table or declaration.rest, f"{prefix}{declaration.path}"
+        own_paths = [other for other in wrong_paths if _lies_in(other, path)]
+        indices = {
+            index
+            for index in range(len(declaration.columns))
+            for other in own_paths
+            if _lies_in(other, f"{path}.columns[{index}]")
+        }
+        in_columns = [other for other in own_paths if any(_lies_in(other, f"{path}.columns[{index}]") for index in indices)]
+        names = {declaration.columns[index] for index in indices}
+        columns = () if table is None else tuple(column for column in table.columns if column.name not in names)
+        has_key = any(column.source.is_key for column in columns)
+        if (
+            table is not None
+            and in_columns
+            and len(in_columns) == len(own_paths)
+            and has_key
+            and "" not in declaration.columns
+        ):
+            wrong_paths[:] = [other for other in wrong_paths if other not in in_columns]
+            wrong_names |= names
+            tables.append(replace(declaration, table=table.model_copy(update={"columns": columns})))
+        else:
+            tables.append(declaration)
+    return replace(kind, tables=tuple(tables))
+
+
+def _lies_in(path: str, begin: str) -> bool:
+    return path == begin or path.startswith((f"{begin}.", f"{begin}["))
+
+
 def _without(kind: Parts, wrong_paths: list[str], wrong_names: set[str]) -> Parts:
     """Return a kind of unit without the tables and issues in which something is wrong, and add their names, and those of
     metrics that cannot be read, to `wrong_names`; an empty name stands for one that is not known."""
     prefix = f"{kind.path}." if kind.path else ""
 
     def is_wrong(path: str) -> bool:
-        begin = f"{prefix}{path}"
-        return any(other == begin or other.startswith((f"{begin}.", f"{begin}[")) for other in wrong_paths)
+        return any(_lies_in(other, f"{prefix}{path}") for other in wrong_paths)
 
     wrong_names.update(table.name for table in kind.tables if table.table is None or is_wrong(table.path))
     wrong_names.update(kind.wrong_words)

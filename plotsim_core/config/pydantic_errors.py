@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from plotsim_core.config.model import PATTERNS, Part
+from plotsim_core.config.partial import partial_problems
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean, nearest
 
@@ -58,7 +59,9 @@ def validated(validate: Callable[[Any], Any], value: Any, path: str, model: Any,
     except ValidationError as error:
         mistakes = _without_other_choices(error.errors(), value, model)
         new_problems = [problem for details in mistakes for problem in _problems(path, details, value, model)]
-        problems.extend(without_misspelt(new_problems))
+        if isinstance(model, type) and isinstance(value, Mapping) and any(details["loc"] for details in mistakes):
+            new_problems += (problem.under(path) for problem in partial_problems(model, value))
+        problems.extend(without_misspelt([*dict.fromkeys(new_problems)]))
         return None
     except UnicodeEncodeError as error:  # half of a surrogate pair, which is no character
         problems.append(Problem(path, f"expected {_WHOLE_TEXT}, found half of one in {error.object[:60]!a}"))

@@ -10,6 +10,7 @@ from plotsim_core.config.absent_words import MOMENT_OF_UNITS, unknown_word_probl
 from plotsim_core.config.column_source import SOURCES, DeclaredSource, DerivedColumn
 from plotsim_core.config.model import Part, is_name
 from plotsim_core.config.parent_keys import ParentKeys, read_parent_keys
+from plotsim_core.config.partial import partial_part
 from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
 from plotsim_core.config.table_kind import TABLE_FORMS, declared_forms
 from plotsim_core.config.table_shape import PERIOD, TIME, UNIT, Shape, read_shapes
@@ -160,7 +161,7 @@ def _read_table(path: str, raw: Mapping[str, Any], kind: type[Table], problems: 
     completed = {**raw, "columns": columns if columns or has_no_columns else [_PLACEHOLDER]}
     table: Table | None = validated(kind.model_validate, completed, path, kind, problems)
     is_whole = len(problems) == problem_count
-    rest = table if columns and not is_whole else None
+    rest = (table or partial_part(kind, completed, ("name", "columns"))) if columns and not is_whole else None
     return DeclaredTable(name, path, kind, table if is_whole else None, _column_names(raw), rest, _is_open(raw))
 
 

@@ -92,6 +92,13 @@ class RowCount(Part):
     def mean(self) -> float:
         """The mean number of rows of each; of what follows a metric, the rows for each unit of that."""
 
+    @property
+    def options_in_all(self) -> Mapping[str, Any]:
+        """The options of a number of rows in all that takes the place of this one: the bounds of each parent, unless all
+        parents have the same number."""
+        least, most = self.bounds
+        return {} if most is None or least == most else {"between": [least, most]}
+
     def of_segment(self, name: str) -> RowCount:
         """Return the number of rows of each unit of a segment: itself, where segments do not differ."""
         return self
@@ -149,7 +156,8 @@ def _member(value: Mapping[Any, Any]) -> RowCount:
     problems: list[Problem] = []
     count: RowCount | None = validated(member.model_validate, dict(value), "", member, problems)
     if count is None:
-        raise ProblemError(*(Problem(p.path.removeprefix("."), p.message, p.hint) for p in problems))
+        hint = f"write it like {member.example}"
+        raise ProblemError(*(Problem(p.path.removeprefix("."), p.message, p.hint or hint) for p in problems))
     return count
 
 

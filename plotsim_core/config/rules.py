@@ -29,12 +29,14 @@ class Rule:
     """A rule: `problems` yields where parts break it, with paths that begin at their kind of unit.
 
     With `of_all` it is asked of the whole config only, not of each kind of unit. With `of_sound` it is asked of the parts
-    in which the other rules have found nothing wrong, whose `dataset` it may look at.
+    in which the other rules have found nothing wrong, whose `dataset` it may look at; with `by_column` also of those tables
+    of which single columns are wrong, without these.
     """
 
     problems: Callable[[Parts], Iterator[Problem]]
     of_all: bool = False
     of_sound: bool = False
+    by_column: bool = False
 
 
 RULES = (
@@ -55,7 +57,7 @@ RULES = (
     Rule(check_calendar.rhythms),
     Rule(check_tables.unit_dimension),
     Rule(check_tables.columns),
-    Rule(check_tables.sound_columns, of_sound=True),
+    Rule(check_tables.sound_columns, of_sound=True, by_column=True),
     Rule(check_columns.common_words, of_sound=True),
     Rule(check_filters.filters),
     Rule(check_filters.sound_filters, of_sound=True),
@@ -82,7 +84,10 @@ def rule_problems(parts: Parts, wrong_paths: Iterable[str]) -> list[Problem]:
     problems = list(_problems((rule for rule in RULES if not rule.of_sound), parts))
     paths = [*wrong_paths, *(problem.path for problem in problems)]
     sound_parts = parts if not paths else parts.sound(paths)
-    return [*problems, *_problems((rule for rule in RULES if rule.of_sound), sound_parts)]
+    problems += _problems((rule for rule in RULES if rule.of_sound), sound_parts)
+    if paths:
+        problems += _problems((rule for rule in RULES if rule.by_column), parts.sound(paths, by_column=True))
+    return [*dict.fromkeys(problems)]
 
 
 def _problems(rules: Iterable[Rule], parts: Parts) -> Iterator[Problem]:

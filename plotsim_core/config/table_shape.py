@@ -36,6 +36,8 @@ SHAPE_WORDS = {
 WHEN = ("metric", "above", "below", "for", "ends_unit", "refire", "again_after")
 """Words of a crossing, which stand under `when`."""
 _RESERVED = (PERIOD, TIME)
+NOTHING = ("nothing", "none", "table", "plain")
+"""What people write who mean a table that is per nothing."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +169,9 @@ def _wrong_names(raw: Any, names: tuple[str, ...] | None, known_names: list[str]
     for number, name in enumerate(names):
         path = f"per[{number}]" if len(names) > 1 else "per"
         if name not in known_names:
+            plain_hint = "leave `per` out: a plain table has rows per nothing"
             grain_hint = f"write `{PERIOD}`, which is as long as the window's `every`"
-            hint = grain_hint if name in GRAINS else did_you_mean(name, known_names)
+            hint = plain_hint if name in NOTHING else grain_hint if name in GRAINS else did_you_mean(name, known_names)
             return Problem(path, f"no kind of unit or table is named '{name}'", hint)
         if name in names[:number]:
             return Problem(path, f"'{name}' stands twice")

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from plotsim_core.config.model import Offset, Part, pattern
 from plotsim_core.errors import Problem, ProblemError, value_text
@@ -20,6 +20,22 @@ def _day_text(value: Any) -> Any:
     return str(value) if type(value) in (date, int) else value
 
 
+def _existing(text: str) -> str:
+    try:
+        np.datetime64(text)
+    except ValueError:
+        raise ProblemError(Problem("", f"there is no day {text}")) from None
+    return text
+
+
+def _period_name(value: Any) -> Any:
+    """Return the name of a length of period, of which adverbs are an old spelling."""
+    name = ADVERBS.get(value, value) if isinstance(value, str) else value
+    if isinstance(name, str) and name not in GRAINS:
+        raise ProblemError(Problem("", f"no period is called '{name}'", did_you_mean(name, [*GRAINS, *ADVERBS])))
+    return name
+
+
 Day = Annotated[
     str,
     BeforeValidator(_day_text),
@@ -29,15 +45,8 @@ Day = Annotated[
             "a month or day from 1600 to 2999, written like 2024-01 or 2024-01-15",
         )
     ),
+    AfterValidator(_existing),
 ]
-
-
-def _exists(text: str) -> bool:
-    try:
-        np.datetime64(text)
-    except ValueError:
-        return False
-    return True
 
 
 class Window(Part):
@@ -51,7 +60,7 @@ class Window(Part):
     """The first day, or month."""
     end: Day | None = None
     """The last one; none for an open window."""
-    every: str = "month"
+    every: Annotated[str, BeforeValidator(_period_name)] = "month"
     """The length of a period."""
     span: Annotated[Offset, Field(ge=1)] | None = None
     """So many periods an archetype takes; the length of the window unless it is written."""
@@ -65,9 +74,7 @@ class Window(Part):
         if isinstance(value, list | tuple):
             if not 2 <= len(value) <= 3:
                 raise ValueError(f"expected [start, end] or [start, end, every], found {value_text(value)}")
-            value = dict(zip(("start", "end", "every"), value, strict=False))
-        if isinstance(value, dict) and isinstance(value.get("every"), str):
-            return {**value, "every": ADVERBS.get(value["every"], value["every"])}
+            return dict(zip(("start", "end", "every"), value, strict=False))
         return value
 
     @model_validator(mode="after")
@@ -78,16 +85,8 @@ class Window(Part):
         return self
 
     def _problems(self) -> Iterator[Problem]:
-        if self.every not in GRAINS:
-            yield Problem("every", f"no period is called '{self.every}'", did_you_mean(self.every, [*GRAINS, *ADVERBS]))
         if self.end is None and self.span is None:
             yield Problem("span", "is missing", "without an end, it says in how many periods archetypes run their course")
-        missing_days = [
-            (name, text) for name, text in (("start", self.start), ("end", self.end)) if text and not _exists(text)
-        ]
-        yield from (Problem(name, f"there is no day {text}") for name, text in missing_days)
-        if missing_days or self.every not in GRAINS:
-            return
         if self.end is not None and np.datetime64(self.end) < np.datetime64(self.start):
             yield Problem("end", f"{self.end} is before the start, {self.start}")
             return

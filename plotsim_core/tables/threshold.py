@@ -94,7 +94,7 @@ class ThresholdEvent(TableKind, Event):
     @model_validator(mode="after")
     def _one_side(self) -> ThresholdEvent:
         if (self.above is None) == (self.below is None):
-            raise ValueError("give either `above` or `below`: the level that the metric has to cross")
+            raise ProblemError(Problem("", "give either `above` or `below`: the level that the metric has to cross"))
         if self.refire and self.ends_unit:
             raise ProblemError(Problem("refire", "has no effect with `ends_unit`: a unit ends once"))
         if self.again_after is not None and not self.refire:

@@ -153,3 +153,23 @@ def test_the_command_line_takes_them(tmp_path: Path) -> None:
     assert sum(table["rows"] for table in document["tables"].values()) == pytest.approx(3000, rel=0.01)
     refused = CliRunner().invoke(main, ["run", "minimal", "-o", str(tmp_path), "--format", "csv", "--compression", "snappy"])
     assert refused.exit_code == 2 and "--compression is that of Parquet" in refused.output
+
+
+def test_rows_in_all_keep_the_bounds_and_the_spread_of_what_each_has() -> None:
+    raw = {
+        "about": "Users",
+        "tables": [
+            {"name": "users", "rows": 10, "columns": {"user_id": "id"}},
+            {"name": "orders", "per": "users", "rows": [1, 5], "columns": {"order_id": "id"}},
+            {"name": "visits", "per": "users", "rows": {"negative_binomial": [3, 0.5]}, "columns": {"visit_id": "id"}},
+            {"name": "cards", "per": "users", "rows": 2, "columns": {"card_id": "id"}},
+        ],
+    }
+    tables = with_overrides(raw, table_rows={"orders": 40, "visits": 20, "cards": 7})["tables"]
+    assert [table["rows"] for table in tables[1:]] == [
+        {"exact": 40, "between": [1, 5]},
+        {"exact": 20, "shape": 0.5},
+        {"exact": 7},
+    ]
+    with pytest.raises(ConfigError, match="10 rows of users can have 10 to 50, found 60"):
+        from_mapping(with_overrides(raw, table_rows={"orders": 60}), name="users")

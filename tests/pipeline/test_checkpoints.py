@@ -30,6 +30,7 @@ def states_in(directory: Path) -> list[Path]:
     return sorted(file for file in directory.rglob(f"{FOLDER}/{DATASET}/*") if file.is_file())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_days_one_by_one_are_the_batch(kind: str, tmp_path: Path) -> None:
     """Dimensions are written whole once, and then as what has changed; the store is that of the batch."""

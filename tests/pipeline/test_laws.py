@@ -114,7 +114,7 @@ def test_again_changes_nothing(batch: Batch, tmp_path: Path) -> None:
     } == {"fct_revenue": set(keys)}
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", slow_but(STORES, "duckdb"))
 def test_a_run_on_any_store_is_the_batch_and_so_is_another(kind: str, tmp_path: Path) -> None:
     """Idempotence and Slice: a range, and a part of it again, hold what the generator makes without Dagster."""
     plan, store = plan_of("minimal"), store_at(kind, tmp_path)

@@ -1,0 +1,106 @@
+"""A partial part: one of which some fields are wrong, so that its checks tell what else is wrong.
+
+A wrong field holds `UNREAD`. A check that looks at it ends there, as nothing can be said of what is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, ClassVar, NoReturn, TypeVar
+
+from pydantic import ValidationError, create_model, field_validator
+
+from plotsim_core.config.model import Part
+from plotsim_core.errors import Problem, ProblemError
+
+P = TypeVar("P", bound=Part)
+
+
+class UnreadError(Exception):
+    """Raised where a check looks at a field that is wrong."""
+
+
+class Unread:
+    """The value of a field that is wrong: it is there, and whoever looks at it learns nothing."""
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise UnreadError
+
+    __getattr__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __bool__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __len__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __iter__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __getitem__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __contains__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __lt__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __le__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __gt__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __ge__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __add__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __sub__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __mul__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __format__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __str__: ClassVar[Callable[..., NoReturn]] = _refuse
+    __eq__ = _refuse
+    __hash__ = _refuse
+
+
+UNREAD = Unread()
+
+
+def partial_part(model: type[P], written: Mapping[str, Any], needed: Iterable[str]) -> P | None:
+    """Return a part in which wrong and missing fields are `UNREAD`; None where its checks find something, or a field is
+    wrong that is `needed`."""
+    try:
+        part = _validated(model, written)
+    except (ValidationError, UnreadError, TypeError):
+        return None
+    return None if any(getattr(part, name) is UNREAD for name in needed) else part
+
+
+def partial_problems(model: type[Part], written: Mapping[str, Any]) -> list[Problem]:
+    """Return what the checks of a part find wrong beside its wrong fields, with paths that begin at the part."""
+    try:
+        _validated(model, written)
+    except (UnreadError, TypeError):  # a function of another library refuses `UNREAD` as a type
+        return []
+    except ValidationError as error:
+        causes = (details.get("ctx", {}).get("error") for details in error.errors())
+        return [problem for cause in causes if isinstance(cause, ProblemError) for problem in cause.problems]
+    return []
+
+
+def is_read(part: Part) -> bool:
+    """Return whether no field of a part is wrong."""
+    return all(value is not UNREAD for value in part.__dict__.values())
+
+
+def known_problems(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield the problems that a check finds before it looks at a wrong field."""
+    try:
+        yield from problems
+    except UnreadError:
+        return
+
+
+def _validated(model: type[P], written: Mapping[str, Any]) -> P:
+    words = {field.alias or name: field for name, field in model.model_fields.items()}
+    missing = {word: UNREAD for word, field in words.items() if field.is_required() and word not in written}
+    known = {word: value for word, value in written.items() if word in words}
+    part: P = _lenient(model).model_validate({**known, **missing})
+    return part
+
+
+@lru_cache(maxsize=256)
+def _lenient(model: type[P]) -> type[P]:
+    """Return a model in which a wrong field is `UNREAD`; its checks are those of `model`."""
+    validator = field_validator("*", mode="wrap")(_read_or_unread)
+    return create_model(model.__name__, __base__=model, __module__=__name__, __validators__={"read_or_unread": validator})
+
+
+def _read_or_unread(cls: type[Part], value: Any, handler: Callable[[Any], Any]) -> Any:
+    try:
+        return handler(value)
+    except (ValidationError, ValueError, UnreadError):
+        return UNREAD
