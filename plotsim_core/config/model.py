@@ -26,7 +26,7 @@ class Part(BaseModel):
     """A frozen part of a config; unknown keys are refused, numbers are never taken from text, and what may be left out may
     be null, which is the same."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

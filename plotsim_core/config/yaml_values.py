@@ -118,10 +118,24 @@ def comments(text: str) -> list[tuple[int, str]]:
     ]
 
 
+_OPENING = r"(?<![^\s\[\]{},:])"
+"""What stands before a quote that begins a text: in words it is an apostrophe."""
+_QUOTED = re.compile(rf""" {_OPENING} (?: "(?:[^"\\]|\\.)*" | '(?:[^']|'')*' ) """, re.VERBOSE)
+"""A text in quotes that ends in its line."""
+_OPEN_QUOTE = re.compile(rf"{_OPENING}[\"']")
+_COMMENT = re.compile(r"(^|\s)#.*")
+
+
 def _reads_otherwise(text: str) -> bool:
-    """Return whether a text may have tabs, or question marks in brackets, where only libyaml allows them."""
+    """Return whether a text may have tabs, or question marks in brackets, where only libyaml allows them: those in quotes
+    are allowed by both."""
+    if "\t" in text:
+        return True
     lines = text.splitlines() if "?" in text else ()
-    return "\t" in text or any("?" in line and ("[" in line or "{" in line) for line in lines)
+    if not any("?" in line and ("[" in line or "{" in line) for line in lines):
+        return False
+    bare_lines = [_COMMENT.sub("", _QUOTED.sub("", line)) for line in lines]
+    return any(("?" in line and ("[" in line or "{" in line)) or _OPEN_QUOTE.search(line) for line in bare_lines)
 
 
 def _is_deep(text: str) -> bool:
