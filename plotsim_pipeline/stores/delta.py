@@ -21,7 +21,6 @@ import dagster as dg
 import duckdb
 import fsspec
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 
 from plotsim_core import Plan, UsageError
@@ -47,6 +46,7 @@ from plotsim_pipeline.stores.state_rows import merged_state, require_state
 from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
 
 if TYPE_CHECKING:
+    import pyarrow.dataset as ds
     from deltalake import DeltaTable
     from deltalake import Schema as DeltaSchema
     from deltalake.transaction import AddAction
@@ -356,15 +356,17 @@ def _later_state(table: "DeltaTable", placement: Placement, schema: pa.Schema) -
     return None
 
 
-def _rows(table: "DeltaTable", filesystem: fsspec.AbstractFileSystem, folder: str) -> ds.Dataset:
+def _rows(table: "DeltaTable", filesystem: fsspec.AbstractFileSystem, folder: str) -> "ds.Dataset":
     """Return the rows of a table as an Arrow dataset, read from a disk or from S3."""
     arrow_filesystem = arrow_filesystem_of(filesystem)
     assert arrow_filesystem is not None
     return table.to_pyarrow_dataset(filesystem=pa_fs.SubTreeFileSystem(folder, arrow_filesystem))
 
 
-def _batches(rows: ds.Dataset, schema: pa.Schema, keys: Sequence[str], order: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _batches(rows: "ds.Dataset", schema: pa.Schema, keys: Sequence[str], order: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of partitions, each in its order: one of them is in memory at a time."""
+    import pyarrow.dataset as ds  # as in `run_log.py`
+
     fragments: dict[str, list[ds.Fragment]] = {}
     for fragment in rows.get_fragments(ds.field(KEY).isin(pa.array(keys, pa.string()))):
         fragments.setdefault(ds.get_partition_keys(fragment.partition_expression)[KEY], []).append(fragment)
@@ -375,7 +377,7 @@ def _batches(rows: ds.Dataset, schema: pa.Schema, keys: Sequence[str], order: Se
             yield from (table.sort_by([(name, "ascending") for name in order]) if order else table).to_batches()
 
 
-def _view(connection: duckdb.DuckDBPyConnection, rows: ds.Dataset, name: str) -> str:
+def _view(connection: duckdb.DuckDBPyConnection, rows: "ds.Dataset", name: str) -> str:
     """Make a view of a table's rows, without the column that only the log has; return its name."""
     source = name.replace('"', "") + " in delta"
     connection.register(source, rows)

@@ -17,7 +17,6 @@ import dagster as dg
 import duckdb
 import fsspec
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from plotsim_core import Plan
@@ -362,6 +361,8 @@ def _view(
         source = quoted(f"files of {name}".replace('"', ""))
         schemas = _schemas(filesystem, sample_files) if has_variants else []
         columns = pa.unify_schemas(schemas, promote_options="permissive") if has_variants else None
+        import pyarrow.dataset as ds  # as in `run_log.py`
+
         arrow_filesystem = arrow_filesystem_of(filesystem)
         rows = ds.dataset(files, columns, format="parquet", filesystem=arrow_filesystem or filesystem, partitioning=None)
         connection.register(f"files of {name}".replace('"', ""), rows if arrow_filesystem is not None else rows.to_table())

@@ -6,16 +6,18 @@ value. A library that is not installed here is imported only by who asks for a t
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
-import pandas as pd
 import pyarrow as pa
 import pyarrow.types as pt
 
 from plotsim_core.families import Family
 from plotsim_core.plan.sql import quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ TYPES.add("pyarrow.Table", TableType(_ordered, pa.RecordBatchReader.read_all))
 TYPES.add("pyarrow.RecordBatchReader", TableType(_unchanged, lambda reader: reader))
 
 
-def _pandas_reader(frame: pd.DataFrame, time: str | None) -> pa.RecordBatchReader:
+def _pandas_reader(frame: "pd.DataFrame", time: str | None) -> pa.RecordBatchReader:
     """Return the rows of a frame. Levels of its index that have a name are columns; others are numbers of rows, and go."""
     levels = [name for name in frame.index.names if name is not None]
     columns = frame.reset_index(level=levels) if levels else frame
