@@ -18,6 +18,7 @@ from plotsim_core.engine.memory import Recent
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.arrays import Integers
+from plotsim_core.numerics.groups import stable_order
 from plotsim_core.numerics.random import fold, key, words
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
@@ -168,7 +169,7 @@ def earlier_rows(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, In
     search_slice = replace(block_slice, first=max(population.first, block_slice.first - within), rows=None)
     candidates = rows_of(population, name, search_slice)
     places = candidates.block.units.place[candidates.unit]
-    order = np.lexsort((candidates.moment, places))
+    order = _order_by_place(places, candidates.moment)
     places, moments = places[order], candidates.moment[order]
     period_starts = population.grain.starts(np.arange(block_slice.first - within, block_slice.stop)).astype("datetime64[us]")
     row_places = rows.block.units.place[rows.unit]
@@ -176,17 +177,20 @@ def earlier_rows(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, In
     return candidates, order, starts, _count_before(places, moments, row_places, rows.moment) - starts
 
 
+def _order_by_place(places: Integers, moments: NDArray[Any]) -> Integers:
+    """Return the order of rows by place, then moment. Rows of a slice are in the order of periods, so those of one unit
+    usually follow each other in time as they are."""
+    order = stable_order(places)
+    is_same = np.diff(places[order]) == 0
+    is_later = np.diff(moments[order]) >= np.timedelta64(0)
+    return order if np.all(is_later[is_same]) else np.lexsort((moments, places))
+
+
 def _count_before(places: Integers, moments: NDArray[Any], row_places: Integers, row_moments: NDArray[Any]) -> Integers:
     """Return the number of sorted (place, moment) before each row's (place, moment); equal moments are not before."""
-    order = np.lexsort(
-        (
-            np.repeat([1, 0], [len(places), len(row_places)]),
-            np.concatenate([moments, row_moments]),
-            np.concatenate([places, row_places]),
-        )
-    )
-    is_query = order >= len(places)
-    counts = np.cumsum(~is_query)
-    result = np.empty(len(row_places), dtype=np.int64)
-    result[order[is_query] - len(places)] = counts[is_query]
-    return result
+    low, high = (np.searchsorted(places, row_places, side).astype(np.int64) for side in ("left", "right"))
+    while np.any(is_open := low < high):
+        middle = (low + high) // 2
+        is_before = is_open & (moments[np.minimum(middle, len(moments) - 1)] < row_moments)
+        low, high = np.where(is_before, middle + 1, low), np.where(is_open & ~is_before, middle, high)
+    return low

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from plotsim_core.numerics.arrays import Flags, Floats
+from plotsim_core.numerics.arrays import Flags, Floats, Integers
 
 
 def correlation(first: Floats, second: Floats, expected: float | None = None) -> tuple[float, float]:
@@ -70,14 +70,25 @@ def rank_correlation(first: Floats, second: Floats) -> tuple[float, float]:
 def _ranks(values: Floats) -> Floats:
     """Return the ranks of values from 1 on; equal values have the mean of theirs. `scipy.stats` has this, and is slow to
     import."""
-    in_order = np.sort(values)
-    first, last = (np.searchsorted(in_order, values, side=side) for side in ("left", "right"))
-    return np.asarray(0.5 * (first + last + 1), dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    starts, stops = _runs(values[order])
+    ranks = np.empty(len(values), dtype=np.float64)
+    ranks[order] = 0.5 * (starts + stops + 1)
+    return ranks
 
 
 def _rank_sums(x: Floats, y: Floats) -> Floats:
     """Return, for each cell, the sum of `y` over cells whose `x` is at least its own, as a share of all cells."""
     order = np.argsort(-x, kind="stable")
     sums = np.cumsum(y[order])
-    last_index = np.searchsorted(-x[order], -x, side="right") - 1
-    return np.asarray(sums[last_index] / len(x))
+    _, stops = _runs(x[order])
+    shares = np.empty(len(x), dtype=np.float64)
+    shares[order] = sums[stops - 1] / len(x)
+    return shares
+
+
+def _runs(in_order: Floats) -> tuple[Integers, Integers]:
+    """Return where the run of equal values begins that each of some sorted values is in, and where the next one does."""
+    begins = np.flatnonzero(np.append(True, in_order[1:] != in_order[:-1]))
+    lengths = np.diff(np.append(begins, len(in_order)))
+    return np.repeat(begins, lengths), np.repeat(begins + lengths, lengths)

@@ -33,6 +33,7 @@ from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import CHUNK, Slice, blocks
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.groups import sorted_within
 from plotsim_core.numerics.random import fold, key, uniforms, words
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
@@ -172,7 +173,7 @@ def timed_rows(table: TablePlan, cells: Rows, counts: Integers) -> Rows:
     owner, number = sibling_numbers(counts)
     cell, address = cells.cell[owner], fold(cells.address[owner], words(number))
     share = uniforms(key(block.population.seed, "moment", table.stream), address)
-    share = share[np.lexsort((share, cell))]
+    share = sorted_within(share, counts)
     period = cell // len(block.units)
     rows = Rows(
         block=block,
