@@ -1,22 +1,24 @@
 """Dagster's event log on SQLite, written in batches: what a range of partitions costs is mostly this log.
 
 Dagster's own writes each event in two transactions, with a connection and a statement made anew for each; a range of a
-thousand partitions is two thousand events per asset. This one takes the events of a step at once, into the same files, so it
-can be switched on and off at any time. Who uses it: `home.batched_instance`, and a `dagster.yaml` that names it.
-benchmarks/bookkeeping.md has what it saves.
+thousand partitions is two thousand events per asset. This one takes the events of a step at once, into the same files, and
+keeps its connections, so it can be switched on and off at any time. Who uses it: `home.batched_instance`, and a
+`dagster.yaml` that names it. benchmarks/bookkeeping.md has what it saves.
 
 A batch needs names that Dagster does not publish. Where one is missing, this is Dagster's own log under another name.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
 # This name is in the settings that Dagster writes for its own instances; the others below are looked for.
 from dagster._core.storage.event_log import SqliteEventLogStorage
-from sqlalchemy import func, select
+from sqlalchemy import Connection, Engine, create_engine, func, select
 
 try:
     from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as _TABLE  # noqa: N814
@@ -26,6 +28,12 @@ except ImportError:
 _METHODS = ("run_connection", "index_transaction", "_event_to_row", "_store_asset_event_tags", "_store_asset_event")
 BATCHES = _TABLE is not None and all(hasattr(SqliteEventLogStorage, name) for name in _METHODS)
 """Whether this version of Dagster has what batches are made of."""
+_CONNECTS = all(
+    hasattr(SqliteEventLogStorage, name) for name in ("_connect", "_initdb", "conn_string_for_shard", "dispose", "wipe")
+)
+"""Whether it has what connections are kept by."""
+_KEPT, _BUSY_SECONDS = 2, 60
+"""The files of which a connection is kept, the index and that of the run; how long to wait for another process."""
 _BATCH_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 _BATCH = "1000"
 """Events of a batch, as Dagster reads it from the environment; without it, it hands over one at a time."""
@@ -45,6 +53,43 @@ class BatchedEventLog(SqliteEventLogStorage):
         if BATCHES:
             os.environ.setdefault(_BATCH_VARIABLE, _BATCH)
         return cls(base_dir=os.path.join(config_value["base_dir"], *_HISTORY), inst_data=inst_data)
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        super().__init__(base_dir, inst_data)
+
+    if _CONNECTS:
+
+        @contextmanager
+        def _connect(self, shard: str) -> Iterator[Connection]:
+            """Give a connection to a file, in a transaction: the one of before, with the statements that it knows."""
+            with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
+                yield connection
+
+        def dispose(self) -> None:
+            self._forget()
+            super().dispose()
+
+        def wipe(self) -> None:
+            self._forget()
+            super().wipe()
+
+    def _engine(self, shard: str) -> Engine:
+        if shard not in self._engines:
+            arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+            engine = create_engine(self.conn_string_for_shard(shard), pool_size=1, connect_args=arguments)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            self._engines[shard] = engine
+        self._engines.move_to_end(shard)
+        while len(self._engines) > _KEPT:
+            self._engines.popitem(last=False)[1].dispose()
+        return self._engines[shard]
+
+    def _forget(self) -> None:
+        while self._engines:
+            self._engines.popitem()[1].dispose()
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events of one run: those of assets in one transaction of the index and one of the run's file.
