@@ -315,7 +315,11 @@ def _source_class(path: str, type_: Any, problems: list[Problem]) -> type[Declar
         problems.append(Problem(f"{path}.type", unknown.message, unknown.hint))
         return None
     if bool(dot) != (source.argument is not None) and (dot or not source.beside):
-        hint = f"write it like {source.example}" if source.argument else "it takes nothing after a dot"
+        hint = (
+            f"write it like {source.example}"
+            if source.argument
+            else "it takes nothing after a dot: its options stand beside it, as in { type: ... }"
+        )
         problems.append(Problem(f"{path}.type", f"cannot read '{type_}' as a {word} column", hint))
         return None
     return source

@@ -183,6 +183,13 @@ def driver_problems(name: str, path: str, scale: float, table: Table, scope: Sco
         else:
             yield Problem(path, f"{parent.name} has no column '{name}'", did_you_mean(name, list(parent.columns)))
         return
+    unit = scope.unit_dimension
+    if name not in scope.metrics and unit is not None and name in {column.name for column in unit.columns}:
+        message = f"'{name}' is a column of {unit.name}, and no column says how many rows a {scope.unit_word} has"
+        yield Problem(
+            path, message, "give a number, [least, most] or a distribution; columns say it for rows of other tables"
+        )
+        return
     yield from scope.unknown_metric(name, path)
     metric = scope.metrics.get(name)
     if metric is not None and metric.means[1] * scale > MOST:
