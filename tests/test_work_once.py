@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,20 @@ def test_what_is_known_of_units_is_known_of_some_of_them(monkeypatch: pytest.Mon
     _, computed = counters(monkeypatch)
     alive(Block(plan.population, Slice(day, day + 1, 1, 1 + units)))
     assert computed[0] == units * len({ending.crossing.metric for ending in plan.population.endings})
+
+
+@pytest.mark.parametrize("moment", [100, 90])
+def test_what_is_known_of_parts_of_units_is_known_of_all(monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
+    """A dimension is made by runs of units. What their past has shown answers for all of them, on that day and before it."""
+    plan = afresh(load_template("delivery"))
+    population, stop = plan.population, plan.first + 100
+    edges = [0, population.units // 3, population.units // 2, population.units]
+    for first, last in pairwise(edges):
+        alive(Block(population, Slice(plan.first, stop, first, last)))
+    _, computed = counters(monkeypatch)
+    day = plan.first + moment
+    actual = alive(Block(population, Slice(day, day + 1, 0, population.units)))
+    metrics = {ending.crossing.metric for ending in population.endings}
+    assert computed[0] == (population.units * len(metrics) if moment == 100 else 0)
+    expected = alive(Block(afresh(load_template("delivery")).population, Slice(day, day + 1, 0, population.units)))
+    assert np.array_equal(actual, expected)

@@ -50,6 +50,18 @@ class StateKey(NamedTuple):
     stop: int
 
 
+class _Source(NamedTuple):
+    """States by period, and which of their units are asked for (None: all)."""
+
+    states: dict[int, State]
+    units: slice | None = None
+
+    def at(self, period: int) -> State:
+        """Return the state of these units before a period."""
+        state = self.states[period]
+        return state if self.units is None else tuple(array[self.units] for array in state)
+
+
 class StateCache:
     """States by key at some periods, of at most so many bytes in all: of the keys that were asked for last. Of one key they
     are the closer together the later they are, so that what looks back goes on from a state about twice as far back at most.
@@ -64,26 +76,37 @@ class StateCache:
     def latest(self, state_key: StateKey, period: int) -> tuple[int, State] | None:
         """Return the latest (period, state) at `period` or before; None if there is none."""
         with self._lock:
-            states, units = self._states_of(state_key)
-            begin = max((moment for moment in states if moment <= period), default=None)
-            return None if begin is None else (begin, _of_units(states[begin], units))
+            sources = self._sources(state_key)
+            common = set.intersection(*(set(source.states) for source in sources)) if sources else set()
+            begin = max((moment for moment in common if moment <= period), default=None)
+            return None if begin is None else (begin, _joined([source.at(begin) for source in sources]))
 
     def earliest(self, state_key: StateKey, period: int) -> State | None:
-        """Return the earliest state at `period` or after; None if there is none."""
+        """Return a state at `period` or after, the earliest that is known of each of the units; None if there is none."""
         with self._lock:
-            states, units = self._states_of(state_key)
-            end = min((moment for moment in states if moment >= period), default=None)
-            return None if end is None else _of_units(states[end], units)
+            parts = []
+            for source in self._sources(state_key):
+                end = min((moment for moment in source.states if moment >= period), default=None)
+                if end is None:
+                    return None
+                parts.append(source.at(end))
+            return _joined(parts) if parts else None
 
-    def _states_of(self, state_key: StateKey) -> tuple[dict[int, State], slice | None]:
-        """Return the states of some units by period: their own, or those of more units, and which of these they are."""
+    def _sources(self, state_key: StateKey) -> list[_Source]:
+        """Return where states of some units are: those of their own key, those of more units, or those of parts of them, one
+        after the other; nothing where they are not all known."""
         if state_key in self._states:
-            return self._states[state_key], None
-        for wider in self._states:
-            is_same = wider.population is state_key.population and wider.name == state_key.name
-            if is_same and wider.first <= state_key.first and state_key.stop <= wider.stop:
-                return self._states[wider], slice(state_key.first - wider.first, state_key.stop - wider.first)
-        return {}, None
+            return [_Source(self._states[state_key])]
+        similar_keys = [key for key in self._states if key.population is state_key.population and key.name == state_key.name]
+        for key in similar_keys:
+            if key.first <= state_key.first and state_key.stop <= key.stop:
+                return [_Source(self._states[key], slice(state_key.first - key.first, state_key.stop - key.first))]
+        sources, place = [], state_key.first
+        for key in sorted(similar_keys, key=lambda key: (key.first, -key.stop)):
+            if key.first == place and key.stop <= state_key.stop:
+                sources.append(_Source(self._states[key]))
+                place = key.stop
+        return sources if place == state_key.stop else []
 
     def keep(self, state_key: StateKey, period: int, state: State) -> None:
         """Keep the state before a period."""
@@ -110,8 +133,9 @@ class StateCache:
                 yield state_key, period, states[period]
 
 
-def _of_units(state: State, units: slice | None) -> State:
-    return state if units is None else tuple(array[units] for array in state)
+def _joined(parts: list[State]) -> State:
+    """Return the state of all units of some states, which follow each other."""
+    return parts[0] if len(parts) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
 def spaced(periods: Iterable[int]) -> set[int]:
