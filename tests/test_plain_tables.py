@@ -238,9 +238,10 @@ def test_rows_in_all_are_dealt_out_to_plain_rows(written: str, tmp_path: Path) -
     assert most > 20 if "zipf" in written else most <= 5
     for jobs in (25, 16):
         assert len(made_table(load_config(file, table_rows={"stages": 77, "jobs": jobs}), "stages")) == 77
-    for name, parent in (("tasks", "stages"), ("notes", "calls")):
-        message = f"{name} has rows for each of {parent}, and a number in all is dealt out to plain rows alone"
-        assert message in " ".join(plotsim("run", file, "--rows", f"{name}=9", code=2).output.split())
+    message = "tasks has rows for each of stages, and a number in all is dealt out to rows of plain tables alone"
+    assert message in " ".join(plotsim("run", file, "--rows", "tasks=9", code=2).output.split())
+    assert "the rows of jobs are given twice" in plotsim("run", file, "--rows", "jobs=9", "--rows", "jobs=8", code=2).output
+    assert len(made_table(load_config(file, table_rows={"notes": 9}), "notes")) == 9  # of rows with moments, in their span
 
 
 def test_rows_in_all_of_rows_with_moments_take_another_number(tmp_path: Path) -> None:

@@ -40,10 +40,21 @@ class TableRows(click.ParamType[tuple[str, int]]):
         return table.strip(), int(digits)
 
 
+def _once_each(
+    ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, int], ...]
+) -> tuple[tuple[str, int], ...]:
+    names = [name for name, _ in values]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise click.BadParameter(f"the rows of {twice} are given twice", ctx, param)
+    return values
+
+
 table_rows_option = click.option(
     "--rows",
     "table_rows",
     multiple=True,
+    callback=_once_each,
     type=TableRows(),
     help="Give a plain table, or rows of one, N rows in all instead of the config's; repeat it for several.",
 )

@@ -275,6 +275,7 @@ class _PartOfDate(ColumnSource):
     """Column of a date dimension or of a dimension of times; its name says which part it is, its word the type."""
 
     needs = frozenset({"calendar"})
+    instead = "a type says where values come from: choice, range, faker.word, timestamp, or a formula `= a + b`"
 
     def date_part(self, column: Column) -> str:
         return column.name

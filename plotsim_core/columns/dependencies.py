@@ -61,10 +61,10 @@ def _way(origins: Iterable[Origin], column: Origin, scope: Scope) -> list[Origin
 
 def _inputs_of(node: Origin, scope: Scope) -> Iterator[Origin]:
     declared = scope.tables.get(node[0])
-    if declared is not None and declared.table is not None:
-        for column in declared.table.columns:
-            if column.name == node[1]:
-                yield from column.depends_on(declared.table)
+    table = None if declared is None else declared.table or declared.rest
+    for column in () if table is None else table.columns:
+        if column.name == node[1] and table is not None:
+            yield from column.depends_on(table)
 
 
 def names_in(declared: DeclaredTable) -> list[str]:

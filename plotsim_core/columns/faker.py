@@ -253,8 +253,8 @@ def _check_unique(options: FakerText, table: Table, locales: tuple[str, ...]) ->
             return
         yield Problem(
             "unique",
-            f"has no effect: faker.{name} gives no identifiers",
-            f"these do, without arguments: {', '.join([*ADDRESSES, *FORMS])}",
+            f"has no place here: two people may have one name or address, so what faker.{name} gives may repeat",
+            f"these tell people apart, without arguments: {', '.join([*ADDRESSES, *FORMS])}",
         )
     elif not has_own_texts(table):
         reason = f"rows of {table.name} stand for no thing that a code could be kept for, so their texts are drawn"

@@ -17,17 +17,20 @@ from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.columns.unique import check_unique, collision_notes, unique_indexes, unique_problems
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import LARGEST, Flag, pair, rising
+from plotsim_core.config.pydantic_errors import number_hint
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, number_text, phrase
-from plotsim_core.errors import Problem, value_text
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 4
 
 
 def _number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ProblemError(Problem("", f"expected a number, found {value_text(value)}", number_hint(value)))
+    if not abs(value) <= LARGEST:
         raise ValueError(f"expected a number of at most {value_text(LARGEST)}, found {value_text(value)}")
     return value
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from plotsim_core.config.holidays import UnknownCountry, country_days, date_days, known_years
-from plotsim_core.config.model import Flag, Part, member, pattern
+from plotsim_core.config.model import Flag, Part, pattern
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.rhythm import HOURS, WEEKDAYS
@@ -56,6 +56,9 @@ class Holidays(Part):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
+        if isinstance(value, str) and value[:1].isdigit():
+            hint = f"write {{ name: {value}, date: {value} }}; a text alone is the code of a country: US"
+            raise ProblemError(Problem("", f"expected a country, or a day with its name, found {value_text(value)}", hint))
         if isinstance(value, str):
             country, dash, subdivision = value.partition("-")
             return {"country": country, "subdivision": subdivision} if dash else {"country": country}
@@ -163,8 +166,11 @@ class Rhythm(Part):
     def _consistent(self) -> Rhythm:
         problems = []
         for name, value, family, count in (("weekdays", self.weekdays, WEEKDAYS, 7), ("hours", self.hours, HOURS, 24)):
-            if isinstance(value, str):
-                member(family, value, name)
+            if isinstance(value, str) and value not in family:
+                hint = did_you_mean(value, list(family))
+                problems.append(Problem(name, f"no {family.noun} is named '{value}'", hint))
+            elif isinstance(value, str):
+                continue
             elif value is not None and len(value) != count:
                 problems.append(Problem(name, f"expected {count} weights, found {len(value)}"))
             elif value is not None and sum(value) <= 0:

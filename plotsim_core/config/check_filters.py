@@ -10,8 +10,9 @@ from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.filtered import filter_inputs
 from plotsim_core.config.formula import FormulaError, kind_of_type, names
+from plotsim_core.config.partial import known_problems
 from plotsim_core.config.parts import Parts
-from plotsim_core.config.tables import Column, Table, changing_sources, column_type
+from plotsim_core.config.tables import Column, DeclaredTable, Table, changing_sources, column_type
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 
@@ -20,18 +21,10 @@ def filters(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of what tables keep: names of no column, rows that are known only by what belongs to them or what
     they refer to, and rows that others refer to."""
     for declaration in parts.tables:
+        yield from (problem.under(declaration.path) for problem in known_problems(_name_problems(declaration)))
         table = declaration.table
         if table is None or table.filter is None:
             continue
-        known_names = [*declaration.columns, *table.listed_metrics]
-        try:
-            unknown_names = [name for name in names(table.filter) if name not in known_names]
-        except FormulaError as error:
-            yield Problem("where", error.problem.message, error.problem.hint).under(declaration.path)
-            continue
-        for name in unknown_names:
-            problem = Problem("where", f"{table.name} has no column '{name}'", did_you_mean(name, known_names))
-            yield problem.under(declaration.path)
         others = [other.table for other in parts.tables if other.table is not None]
         referring = [other for other in others if _chooses_rows_of(other, table)]
         counting = next((other for other in referring if other.is_bridge or (other is table and not table.is_timed)), None)
@@ -40,6 +33,21 @@ def filters(parts: Parts) -> Iterator[Problem]:
             yield Problem("where", message, f"let {counting.name} refer to what they belong to").under(declaration.path)
         elif referring and table.comes_with_units:
             yield from (problem.under(declaration.path) for problem in _changes(table, referring[0]))
+
+
+def _name_problems(declaration: DeclaredTable) -> Iterator[Problem]:
+    """Yield why a formula that keeps rows cannot be read, and the names in it that no column has."""
+    table = declaration.table or declaration.rest
+    if table is None or table.filter is None or declaration.is_open:
+        return
+    known_names = [*declaration.columns, *table.listed_metrics]
+    try:
+        unknown_names = [name for name in names(table.filter) if name not in known_names]
+    except FormulaError as error:
+        yield Problem("where", error.problem.message, error.problem.hint)
+        return
+    for name in unknown_names:
+        yield Problem("where", f"{table.name} has no column '{name}'", did_you_mean(name, known_names))
 
 
 def _changes(table: Table, referring: Table) -> Iterator[Problem]:

@@ -97,9 +97,9 @@ class Drawn(RowCount):
         if self.between is not None and self.between[0] >= self.between[1]:
             message = f"expected [least, most], the first below the second, found {value_text(list(self.between))}"
             yield Problem("rows.between", message)
-        elif isinstance(self.given_mean, str):
+        if isinstance(self.given_mean, str):
             yield from driver_problems(self.given_mean, path, self.scale, table, scope)
-        elif self.between is not None:
+        elif self.between is not None and self.between[0] < self.between[1]:
             low, high = self.counts.reach()
             if not low <= self.mean <= high:
                 text = f"{phrase(self.word)} counts from {self.between[0]} to {self.between[1]} have means from"

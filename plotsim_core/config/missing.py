@@ -8,11 +8,9 @@ from typing import Any
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.star_schema import is_dates, speaks_of_units, table_of_units
 from plotsim_core.config.table_kind import SECTIONS
-from plotsim_core.config.table_shape import NOTHING, PERIOD, has_moments
+from plotsim_core.config.table_shape import PERIOD, TIME, UNIT, has_moments
 from plotsim_core.config.written_tables import list_or_empty, written_per
 from plotsim_core.errors import Problem
-from plotsim_core.families import nearest
-from plotsim_core.numerics.calendar import GRAINS
 
 _HINTS = {
     "about": "what the data is about: Subscription customers",
@@ -49,7 +47,7 @@ def missing_sections(sections: Mapping[str, Any], is_kind: bool) -> Iterator[Pro
         yield _missing("about")
     has_tables = any(sections.get(section) for section in SECTIONS)
     entry = table_of_units(sections)
-    if entry is not None and _is_misspelt(entry[1], sections):
+    if entry is not None and _has_unknown_names(entry[1], sections):
         entry = None  # told where the name stands
     if is_kind or speaks_of_units(sections) or sections.get("units") or not has_tables:
         yield from (_missing(name) for name in ("unit", "window", "metrics", "segments") if name not in sections)
@@ -62,12 +60,11 @@ def missing_sections(sections: Mapping[str, Any], is_kind: bool) -> Iterator[Pro
         yield _missing("window", f": rows of {name} have dates")
 
 
-def _is_misspelt(table: Any, sections: Mapping[str, Any]) -> bool:
-    """Return whether a table as written is per something that is named almost like another table, or that is a period."""
+def _has_unknown_names(table: Any, sections: Mapping[str, Any]) -> bool:
+    """Return whether a table as written is per something that is named like no other table."""
     tables = [other for section in SECTIONS for other in list_or_empty(sections.get(section)) if isinstance(other, Mapping)]
     names = [str(other.get("name")) for other in tables if other is not table]
-    unknown_names = [name for name in written_per(table) or () if name not in names]
-    return any(name in (*NOTHING, *GRAINS) or nearest(name, names) is not None for name in unknown_names)
+    return any(name not in (*names, UNIT, PERIOD, TIME) for name in written_per(table) or ())
 
 
 def _dated_table(sections: Mapping[str, Any]) -> str | None:

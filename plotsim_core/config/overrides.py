@@ -71,8 +71,10 @@ def _with_table_rows(raw: Mapping[str, Any], table_rows: Mapping[str, int]) -> M
         elif section == "tables" and (_has_total(table) or _is_child_of_plain_table(raw, index)):
             sections[section][index] = {**table, "rows": {"exact": rows, **_options_in_all(table.get("rows"))}}
         elif section == "tables" and isinstance(table["per"], str) and table["per"] in entries:
-            message = f"{name} has rows for each of {table['per']}, and a number in all is dealt out to plain rows alone"
-            raise UsageError(f"{message}, those without a moment; change `rows`")
+            message = (
+                f"{name} has rows for each of {table['per']}, and a number in all is dealt out to rows of plain tables alone"
+            )
+            raise UsageError(f"{message}; change `rows`")
         else:
             raise UsageError(f"{name} has no rows of its own number: they come of units or periods; see --scale")
     return {**raw, **sections}
@@ -95,9 +97,9 @@ def _options_in_all(rows: Any) -> Mapping[str, Any]:
 
 
 def _is_child_of_plain_table(raw: Mapping[str, Any], index: int) -> bool:
-    """Return whether rows of a table of the section `tables` belong to those of a plain table without moments."""
+    """Return whether rows of a table of the section `tables` belong to those of a plain table."""
     shape = read_shapes(raw, str(raw.get("unit")), [])[index]
-    if shape is None or shape.parent is None or shape.per != (shape.parent,) or shape.root != () or "when" in shape.raw:
+    if shape is None or shape.parent is None or shape.per != (shape.parent,) or "when" in shape.raw:
         return False
     plain_tables = [table for table in list_or_empty(raw.get("tables")) if isinstance(table, Mapping) and "per" not in table]
     plain_tables += [table for table in list_or_empty(raw.get("dimensions")) if is_listed(table)]

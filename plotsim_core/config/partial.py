@@ -6,10 +6,11 @@ A wrong field holds `UNREAD`. A check that looks at it ends there, as nothing ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar, cast
 
-from pydantic import ValidationError, create_model, field_validator
+from pydantic import ValidationError, ValidationInfo, create_model, field_validator
 
 from plotsim_core.config.model import Part
 from plotsim_core.errors import Problem, ProblemError
@@ -50,13 +51,14 @@ UNREAD = Unread()
 
 
 def partial_part(model: type[P], written: Mapping[str, Any], needed: Iterable[str]) -> P | None:
-    """Return a part in which wrong and missing fields are `UNREAD`; None where its checks find something, or a field is
-    wrong that is `needed`."""
-    try:
-        part = _validated(model, written)
-    except (ValidationError, UnreadError, TypeError):
+    """Return a part in which wrong and missing fields are `UNREAD`, whatever its checks say; None where a field is wrong
+    that is `needed`, or its fields cannot be told apart."""
+    fields: dict[str, Any] = {}
+    with suppress(ValidationError, UnreadError, TypeError):
+        _validated(model, written, fields)
+    if any(name not in fields or fields[name] is UNREAD for name in needed):
         return None
-    return None if any(getattr(part, name) is UNREAD for name in needed) else part
+    return cast(P, model.model_construct(**fields))
 
 
 def partial_problems(model: type[Part], written: Mapping[str, Any]) -> list[Problem]:
@@ -84,11 +86,12 @@ def known_problems(problems: Iterable[Problem]) -> Iterator[Problem]:
         return
 
 
-def _validated(model: type[P], written: Mapping[str, Any]) -> P:
+def _validated(model: type[P], written: Mapping[str, Any], fields: dict[str, Any] | None = None) -> P:
+    """Return a part of which wrong fields are `UNREAD`, if its checks find nothing; `fields` gets them all in any case."""
     words = {field.alias or name: field for name, field in model.model_fields.items()}
     missing = {word: UNREAD for word, field in words.items() if field.is_required() and word not in written}
     known = {word: value for word, value in written.items() if word in words}
-    part: P = _lenient(model).model_validate({**known, **missing})
+    part: P = _lenient(model).model_validate({**known, **missing}, context=fields)
     return part
 
 
@@ -99,8 +102,11 @@ def _lenient(model: type[P]) -> type[P]:
     return create_model(model.__name__, __base__=model, __module__=__name__, __validators__={"read_or_unread": validator})
 
 
-def _read_or_unread(cls: type[Part], value: Any, handler: Callable[[Any], Any]) -> Any:
+def _read_or_unread(cls: type[Part], value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
     try:
-        return handler(value)
+        result = handler(value)
     except (ValidationError, ValueError, UnreadError):
-        return UNREAD
+        result = UNREAD
+    if info.context is not None:
+        info.context[info.field_name] = result
+    return result

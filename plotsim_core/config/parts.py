@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -83,6 +83,12 @@ class Parts:
         return speaks_of_units(self.raw)
 
     @property
+    def has_unit_dimension(self) -> bool:
+        """Whether the dimension of the units is among the tables that can be read, where there are units."""
+        dimensions = (table for table in self.tables if table.kind is not None and table.kind.is_unit_dimension)
+        return not self.has_units or any(table.table is not None for table in dimensions)
+
+    @property
     def inherited_tables(self) -> frozenset[str]:
         """The names of the tables that are the whole dataset's."""
         return frozenset() if self.kind is None else self.kind.inherited_tables
@@ -131,7 +137,7 @@ class Parts:
         stage = ["stage"] if self.lifecycle is None and self.raw.get("lifecycle") is not None else []
         return frozenset(mentioned([*names, *open_tables, *stage]))
 
-    def sound(self, paths: Iterable[str], by_column: bool = False) -> Parts:
+    def sound(self, paths: Sequence[str], by_column: bool = False) -> Parts:
         """Return the parts without those in which something is wrong, at `paths`, and without the tables that name one of
         them: nothing can be said of these yet. With `by_column`, a table of which columns are wrong is there without
         these."""
@@ -147,7 +153,8 @@ class Parts:
             kinds = [_without_naming(kind, wrong_names) for kind in kinds]
         is_whole = all(len(kind.tables) == len(other.tables) for kind, other in zip(kinds, self.kinds, strict=True))
         root = kinds.pop(self.position)
-        return replace(root, units=tuple(kinds), is_whole=is_whole)
+        locale = None if any(path.startswith("locale") for path in paths) else root.locale
+        return replace(root, units=tuple(kinds), is_whole=is_whole, locale=locale)
 
 
 def _declared_names(segment: Mapping[Any, Any]) -> list[str]:
@@ -206,19 +213,23 @@ def _without(kind: Parts, wrong_paths: list[str], wrong_names: set[str]) -> Part
     wrong_names.update(kind.wrong_words)
     wrong_names.update({""} & kind.scope.foreign.keys())
     wrong_names.update({DATE_DIMENSION, f"dim_{kind.scope.unit}"} - kind.scope.tables.keys())
-    names = kind.scope.metrics or {"": None}
+    has_unknown_metrics = not kind.scope.metrics and (kind.has_units or kind.raw.get("metrics") is not None)
+    names = {"": None} if has_unknown_metrics else kind.scope.metrics
     wrong_names.update(name for name, metric in names.items() if metric is None)
     wrong_names.update(metric.name for path, metric in kind.metrics if is_wrong(path))
     return replace(kind, quality=tuple(entry for entry in kind.quality if not is_wrong(entry[0])))
 
 
 def _without_naming(kind: Parts, wrong_names: set[str]) -> Parts:
-    """Return a kind of unit without the tables and issues that have or name wrong names, and add those of the tables to
-    `wrong_names`."""
+    """Return a kind of unit without the tables and issues that have or name wrong names, and without those of units where
+    their dimension is wrong; add the names of the tables to `wrong_names`."""
     tables = [
         table
         for table in kind.tables
-        if table.table is not None and not wrong_names & {"", table.name} and not wrong_names & mentioned(table.table)
+        if table.table is not None
+        and not wrong_names & {"", table.name}
+        and not wrong_names & mentioned(table.table)
+        and (kind.has_unit_dimension or "unit" not in table.table.knows)
     ]
     sound_names = {table.name for table in tables}
     wrong_names.update(table.name for table in kind.tables if table.name not in sound_names)

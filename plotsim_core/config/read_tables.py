@@ -18,7 +18,7 @@ from plotsim_core.config.tables import Column, DeclaredTable, Table, derived_col
 from plotsim_core.config.words import enumeration
 from plotsim_core.config.written_tables import list_or_empty, written_per
 from plotsim_core.errors import ConfigError, Problem, value_text
-from plotsim_core.families import UnknownMember, nearest
+from plotsim_core.families import UnknownMember, did_you_mean, nearest
 
 
 def read_tables(sections: Mapping[str, Any], unit: str, problems: list[Problem]) -> list[DeclaredTable]:
@@ -49,6 +49,7 @@ def _shaped_table(
     if kind is None or not spelling:
         if shape is not None:
             problems.append(_unfit_shape(raw, shape).under(path))
+        _columns(f"{path}.columns", raw.get("columns"), problems)
         return DeclaredTable(name, path, None, None, _column_names(raw), is_open=True)
     words = list(dict.fromkeys([*(word for word in words_of(kind) if word not in kind.older), *kind.shape_words]))
     unknown_words = [key for key in raw if key not in words]
@@ -249,6 +250,12 @@ def _columns(path: str, raw: Any, problems: list[Problem]) -> list[Column]:
     return [column for column in columns if column is not None]
 
 
+_STORED_AS = ("str", "text", "varchar", "char", "integer", "number", "numeric", "double", "boolean", "datetime", "time")
+"""What people write who mean what values are stored as."""
+_SOURCES_HINT = (
+    "a type says where values come from: choice, range, faker.word, timestamp, or a formula `= a + b`; "
+    "`as` says what they are stored as"
+)
 UNIQUE = "unique"
 """The option of sources that can give each row a value of its own."""
 _COMMON_KEYS = tuple(word for word in words_of(Column) if word != "source")
@@ -291,7 +298,9 @@ def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
         replace(p, path=f"{path}.type") if argument is not None and p.path == f"{path}.{argument}" else p
         for p in source_problems
     )
-    return None if draft is None or source is None or other_keys else draft.model_copy(update={"source": source})
+    if source is not None and draft is None and is_name(raw["name"]):  # an option that all columns have is wrong
+        draft = Column(name=raw["name"], type=raw["type"], source=DerivedColumn())
+    return None if draft is None or source is None else draft.model_copy(update={"source": source})
 
 
 def _unknown_option(path: str, key: str, options: list[str], source: type[DeclaredSource] | None) -> Problem:
@@ -312,7 +321,9 @@ def _source_class(path: str, type_: Any, problems: list[Problem]) -> type[Declar
     try:
         source = SOURCES[word]
     except UnknownMember as unknown:
-        problems.append(Problem(f"{path}.type", unknown.message, unknown.hint))
+        words = [word for word, other in SOURCES.items() if not other.is_old_spelling]
+        hint = _SOURCES_HINT if word.lower() in _STORED_AS else did_you_mean(word, words, SOURCES.page)
+        problems.append(Problem(f"{path}.type", unknown.message, hint))
         return None
     if bool(dot) != (source.argument is not None) and (dot or not source.beside):
         hint = (

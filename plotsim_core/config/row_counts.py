@@ -158,7 +158,7 @@ class Exactly(RowCount):
                 yield Problem("rows.between", f"expected [least, most], found {value_text([least, most])}")
             elif not low <= self.exact <= high:
                 message = f"{length:,} rows of {parent.name} can have {low:,} to {high:,}, found {self.exact:,}"
-                yield Problem("rows.exact", message, "choose other bounds")
+                yield Problem("rows.exact", message, "choose another number, in the file or by --rows, or other bounds")
 
     def describe(self) -> str:
         return f"{self.exact:,} in all, dealt out"

@@ -59,7 +59,7 @@ class Scope:
         if name in self.later:
             message = f"tables of {name} refer to {self.unit} units, and kinds of unit cannot refer to each other both ways"
             return [Problem(path, message, "let one of the two refer to the other")]
-        known_names = [*dimensions, *self.foreign]
+        known_names = [*dict.fromkeys([*dimensions, *self.foreign, *self.tables])]
         hint = "the dates come with a window" if name == DATE_DIMENSION else did_you_mean(name, known_names)
         noun = "dimension" if name in self.tables else "table"
         return [Problem(path, f"no {noun} is named '{name}'", hint)]

@@ -16,7 +16,7 @@ from plotsim_core.config.star_schema import DATE_DIMENSION, is_unit_table
 from plotsim_core.config.words import enumeration
 from plotsim_core.config.written_tables import columns_of, is_shaped_dates, list_or_empty, shows_dimension, written_per
 from plotsim_core.errors import Problem, value_text
-from plotsim_core.families import did_you_mean
+from plotsim_core.families import did_you_mean, nearest
 from plotsim_core.numerics.calendar import GRAINS
 
 UNIT, PERIOD, TIME = "unit", "period", "time"
@@ -143,7 +143,8 @@ def read_shapes(sections: Mapping[str, Any], unit: str, problems: list[Problem])
     for index, raw in enumerate(tables):
         names = written_per(raw)
         of_units = (unit, unit_table) if unit else ()
-        wrong = _wrong_names(raw, names, list(dict.fromkeys([*of_units[:1], *_RESERVED, *of_units[1:], *written, *roots])))
+        known_names = list(dict.fromkeys([*of_units[:1], *_RESERVED, *of_units[1:], *written, *roots]))
+        wrong = _wrong_names(raw, names, known_names, of_units)
         ring = circle(str(raw.get("name"))) if isinstance(raw, Mapping) and wrong is None else []
         if len(ring) > 1:
             message = f"rows of {enumeration(sorted(ring))} would belong to each other"
@@ -161,7 +162,9 @@ def read_shapes(sections: Mapping[str, Any], unit: str, problems: list[Problem])
     return shapes
 
 
-def _wrong_names(raw: Any, names: tuple[str, ...] | None, known_names: list[str]) -> Problem | None:
+def _wrong_names(
+    raw: Any, names: tuple[str, ...] | None, known_names: list[str], of_units: tuple[str, ...]
+) -> Problem | None:
     if not isinstance(raw, Mapping):
         return None
     if names is None:
@@ -172,6 +175,8 @@ def _wrong_names(raw: Any, names: tuple[str, ...] | None, known_names: list[str]
             plain_hint = "leave `per` out: a plain table has rows per nothing"
             grain_hint = f"write `{PERIOD}`, which is as long as the window's `every`"
             hint = plain_hint if name in NOTHING else grain_hint if name in GRAINS else did_you_mean(name, known_names)
+            if not of_units and name not in (*NOTHING, *GRAINS) and nearest(name, known_names) is None:
+                hint = f"{hint}; a kind of unit has a name in `unit`, and comes with window, metrics and segments"
             return Problem(path, f"no kind of unit or table is named '{name}'", hint)
         if name in names[:number]:
             return Problem(path, f"'{name}' stands twice")

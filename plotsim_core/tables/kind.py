@@ -214,8 +214,10 @@ def needs_key_or_place(table: Table, scope: Scope) -> Iterable[Problem]:
     """Yield a problem if nothing tells rows apart that belong to other rows or to units: they have no key, nor a place in a
     row with a key."""
     parent = scope.unit_dimension if table.is_of_units else scope.declared_table(table.parent_name)
-    if place_column(table) is None or parent is None:
+    if place_column(table) is None:
         yield from needs_key(table)
+    elif parent is None:
+        return  # reported elsewhere
     elif key_column(table) is None and key_column(parent) is None and place_column(parent) is None:
         message = f"rows of {table.name} have a place in rows of {parent.name}, which have no key of their own"
         yield Problem("columns", message, "give one of the two a column of type id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,6 +41,18 @@ def cases_of(theme: Path) -> list[Case]:
 @lru_cache
 def all_cases() -> tuple[Case, ...]:
     return tuple(case for theme in THEMES for case in cases_of(theme))
+
+
+def combined(theme: Path, seed: int) -> bytes | None:
+    """Return a config with the patches of some cases of a theme, chosen by a seed; None where they do not go together."""
+    sections = _by_key(_composed(theme))
+    parts = [_by_key(case) for _, case in sections["cases"].value]
+    patches = [case["patch"].value for case in parts if "patch" in case]
+    chosen = random.Random(f"{theme.stem} {seed}").sample(patches, min(len(patches), 2 + seed % 4))
+    try:
+        return _written(_patched(sections["base"], [], [(path.value, value) for patch in chosen for path, value in patch]))
+    except (KeyError, ValueError, IndexError, AttributeError, TypeError):  # a path that another patch has taken away
+        return None
 
 
 def base_of(theme: Path) -> bytes | None:

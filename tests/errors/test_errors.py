@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from plotsim_core.config.missing import LEAST
-from tests.errors.cases import THEMES, Case, all_cases, base_of, cases_of, text_of
+from tests.errors.cases import THEMES, Case, all_cases, base_of, cases_of, combined, text_of
 from tests.errors.update import update
 
 CASES = all_cases()
@@ -33,6 +33,15 @@ def test_texts_are_for_people_and_say_each_thing_once(case: Case) -> None:
     assert not _JARGON.search("\n".join(lines).replace("TypeError", ""))
     assert len(set(problems)) == len(problems)
     assert all(len(line) < 240 for line in lines)
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.stem)
+def test_many_mistakes_at_once_are_told_as_mistakes(theme: Path, tmp_path: Path) -> None:
+    """Whatever is wrong beside each other, a check of one part does not fall over another part that is wrong."""
+    configs = [config for seed in range(12) if (config := combined(theme, seed)) is not None]
+    for config in configs:
+        text = text_of("several", config, tmp_path) or ""
+        assert not _JARGON.search(text.replace("TypeError", "")), text
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.stem)
