@@ -29,7 +29,8 @@ complete, which band it is in since when) lies beside the tables in `_checkpoint
 before it. It saves time and never changes a value: files that are missing, broken or of another config are passed over.
 Dimensions of units are written as the rows that came or ended. `alone` is a day without a store (`plotsim run --periods`),
 which goes through all days before; `made` is the day with what is known, without the store's own writing; `stored` is that
-with the writing, into DuckDB.""",
+with the writing, into DuckDB. Facts of streaming come late: a day delivers rows of several days before, which are made anew
+for it.""",
     ),
     "reports": (
         "The report of one day",

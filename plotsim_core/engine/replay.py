@@ -8,6 +8,7 @@ changes a value. A state is one population's: a copy of it has none. A store may
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class StateCache:
         self._limit = size
         self._size = 0
         self._states: OrderedDict[StateKey, dict[int, State]] = OrderedDict()
+        self._stops: dict[tuple[Population, str], dict[int, list[int]]] = {}
         self._lock = Lock()
 
     def latest(self, state_key: StateKey, period: int) -> tuple[int, State] | None:
@@ -97,20 +99,37 @@ class StateCache:
         after the other; nothing where they are not all known."""
         if state_key in self._states:
             return [_Source(self._states[state_key])]
-        similar_keys = [key for key in self._states if key.population is state_key.population and key.name == state_key.name]
-        for key in similar_keys:
-            if key.first <= state_key.first and state_key.stop <= key.stop:
-                return [_Source(self._states[key], slice(state_key.first - key.first, state_key.stop - key.first))]
+        stops = self._stops.get((state_key.population, state_key.name), {})
+        for first, first_stops in stops.items():
+            if first <= state_key.first and first_stops[-1] >= state_key.stop:
+                states = self._states[state_key._replace(first=first, stop=first_stops[-1])]
+                return [_Source(states, slice(state_key.first - first, state_key.stop - first))]
         sources, place = [], state_key.first
-        for key in sorted(similar_keys, key=lambda key: (key.first, -key.stop)):
-            if key.first == place and key.stop <= state_key.stop:
-                sources.append(_Source(self._states[key]))
-                place = key.stop
-        return sources if place == state_key.stop else []
+        while place < state_key.stop:
+            stop = max((stop for stop in stops.get(place, ()) if stop <= state_key.stop), default=None)
+            if stop is None:
+                return []
+            sources.append(_Source(self._states[state_key._replace(first=place, stop=stop)]))
+            place = stop
+        return sources
+
+    def _note(self, key: StateKey) -> None:
+        """Note that there are states of a key: by its first unit, the ends in their order."""
+        insort(self._stops.setdefault((key.population, key.name), {}).setdefault(key.first, []), key.stop)
+
+    def _forget(self, key: StateKey) -> None:
+        stops = self._stops[key.population, key.name]
+        stops[key.first].remove(key.stop)
+        if not stops[key.first]:
+            del stops[key.first]
+        if not stops:
+            del self._stops[key.population, key.name]
 
     def keep(self, state_key: StateKey, period: int, state: State) -> None:
         """Keep the state before a period."""
         with self._lock:
+            if state_key not in self._states:
+                self._note(state_key)
             states = self._states.setdefault(state_key, {})
             self._states.move_to_end(state_key)
             if period in states:
@@ -120,7 +139,9 @@ class StateCache:
             for dropped in sorted(states.keys() - spaced(states)):
                 self._size -= _bytes(states.pop(dropped))
             while self._size > self._limit and len(self._states) > 1:
-                self._size -= sum(map(_bytes, self._states.popitem(last=False)[1].values()))
+                oldest, oldest_states = self._states.popitem(last=False)
+                self._forget(oldest)
+                self._size -= sum(map(_bytes, oldest_states.values()))
             for dropped in sorted(states.keys() - {period}) if self._size > self._limit else ():
                 self._size -= _bytes(states.pop(dropped))
 
