@@ -111,6 +111,10 @@ class FakerText(ColumnSource):
         """The arguments as a sorted tuple, which caches use as a key."""
         return tuple(sorted(self.arguments.items()))
 
+    @classmethod
+    def offers(cls, word: str) -> bool:
+        return word in (*PEOPLE, *ADDRESSES, *FORMS, "company", "city", "address", "word", "sentence", "job")
+
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         if self.provider in PAST:
             return PAST[self.provider].type

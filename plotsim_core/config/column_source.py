@@ -101,6 +101,11 @@ class DeclaredSource(Part):
         table is. An old spelling that cannot be read stays as it is."""
         return column
 
+    @classmethod
+    def offers(cls, word: str) -> bool:
+        """Return whether a word that is no type is an argument of it that people write alone: `name` for `faker.name`."""
+        return False
+
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         """Return the type of a column's values, before its `decimals`."""
         raise NotImplementedError(f"{type(self).__name__} has no type")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -42,6 +42,8 @@ class Noise(Part):
     the higher (or lower, with `mar_when`) the true value of the metric `mar_on` is among what it could have been at its
     mean: with probability 2 * mar_rate * q, q being its quantile. The metric `mar_on` itself is not subject to that.
     """
+
+    short_form: ClassVar[str] = "the name of a preset"
 
     gaussian_sigma: Annotated[float, Field(ge=0, le=5, strict=True)] = 0.0
     """The deviation of the jitter, as a share of the value."""

@@ -46,6 +46,9 @@ def missing_sections(sections: Mapping[str, Any], is_kind: bool) -> Iterator[Pro
     if "about" not in sections:
         yield _missing("about")
     has_tables = any(sections.get(section) for section in SECTIONS)
+    if sections.get("tables") in ([], ()) and not (is_kind or has_tables or speaks_of_units(sections)):
+        yield Problem("tables", "expected at least one table, found none", f"the least is {LEAST}")
+        return
     entry = table_of_units(sections)
     if entry is not None and _has_unknown_names(entry[1], sections):
         entry = None  # told where the name stands

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
@@ -27,6 +27,8 @@ class Part(BaseModel):
     be null, which is the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+    short_form: ClassVar[str] = ""
+    """How it may also be written than as keys and values."""
 
     @model_validator(mode="before")
     @classmethod
@@ -176,6 +178,17 @@ Whole = Annotated[int, Field(strict=True), AfterValidator(_whole)]
 Offset = Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
 MOST_NUMBERED = 10**12
 """The most rows of a plain table."""
+
+
+def _plain_rows(value: Any) -> Any:
+    if isinstance(value, Mapping | list | tuple):
+        message = f"expected a whole number, how many rows there are in all, found {value_text(value)}"
+        hint = "a range or a distribution says how many rows belong to each row of another table, by `per`"
+        raise ProblemError(Problem("", message, hint))
+    return without_fraction(value)
+
+
+PlainRows = Annotated[int, Field(ge=1, le=MOST_NUMBERED, strict=True), BeforeValidator(_plain_rows)]
 Count = Annotated[int, Field(ge=1, le=100_000_000, strict=True), ROWS]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]

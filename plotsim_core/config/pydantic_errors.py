@@ -158,6 +158,8 @@ def _problems(path: str, details: ErrorDetails, value: Any, model: Any) -> list[
     if error_type not in _EXPECTED:
         return [Problem(problem_path, f"{details['msg']}, found {value_text(input_value)}")]
     message = f"expected {context.get(_ANY_OF) or _EXPECTED[error_type](context)}"
+    short_form = getattr(_model_at(model, steps), "short_form", "") if error_type.startswith("model_") else ""
+    message += f", or {short_form}" if short_form else ""
     if error_type in ("too_short", "too_long"):
         actual = len(input_value) if isinstance(input_value, list | tuple) else context["actual_length"]
         is_outside = actual < context.get("min_length", 0) or actual > context.get("max_length", actual)

@@ -250,7 +250,20 @@ def _columns(path: str, raw: Any, problems: list[Problem]) -> list[Column]:
     return [column for column in columns if column is not None]
 
 
-_STORED_AS = ("str", "text", "varchar", "char", "integer", "number", "numeric", "double", "boolean", "datetime", "time")
+_STORED_AS = (
+    "str",
+    "text",
+    "varchar",
+    "char",
+    "integer",
+    "number",
+    "numeric",
+    "double",
+    "boolean",
+    "datetime",
+    "time",
+    "formula",
+)
 """What people write who mean what values are stored as."""
 _SOURCES_HINT = (
     "a type says where values come from: choice, range, faker.word, timestamp, or a formula `= a + b`; "
@@ -322,7 +335,9 @@ def _source_class(path: str, type_: Any, problems: list[Problem]) -> type[Declar
         source = SOURCES[word]
     except UnknownMember as unknown:
         words = [word for word, other in SOURCES.items() if not other.is_old_spelling]
+        offering = next((name for name in words if SOURCES[name].offers(word)), None)
         hint = _SOURCES_HINT if word.lower() in _STORED_AS else did_you_mean(word, words, SOURCES.page)
+        hint = f"did you mean '{offering}.{word}'?" if offering is not None else hint
         problems.append(Problem(f"{path}.type", unknown.message, hint))
         return None
     if bool(dot) != (source.argument is not None) and (dot or not source.beside):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -55,6 +55,8 @@ class Window(Part):
     Without `end` the window is open and grows with the calendar; then `span` says in how many periods an archetype
     runs its course. A closed window's span is its length unless it is written.
     """
+
+    short_form: ClassVar[str] = "[start, end, every]"
 
     start: Day
     """The first day, or month."""

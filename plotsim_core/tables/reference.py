@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
 from plotsim_core.columns.listed_targets import listed_positions
 from plotsim_core.columns.row_kind import Targets
@@ -15,7 +14,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.config.absent_words import MOMENT_OF_UNITS, Absence
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.files import File
-from plotsim_core.config.model import MOST_NUMBERED, ROWS
+from plotsim_core.config.model import PlainRows
 from plotsim_core.config.row_count import ROW_COUNTS
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
@@ -70,7 +69,7 @@ class ReferenceDimension(TableKind):
     """That its rows are listed."""
     rows: File | None = None
     """The file that lists them."""
-    count: Annotated[int, Field(ge=1, le=MOST_NUMBERED, strict=True), ROWS] | None = None
+    count: PlainRows | None = None
     """As many rows as its lists of values have, or `count` if that is more: then the lists are gone through again."""
     columns: tuple[Column, ...] = ()
     """In their order."""

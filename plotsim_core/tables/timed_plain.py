@@ -22,7 +22,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.filtered import FilteredTable
-from plotsim_core.config.model import MOST_NUMBERED, ROWS
+from plotsim_core.config.model import PlainRows
 from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
@@ -64,7 +64,7 @@ class TimedRows(TableKind, FilteredTable, Event):
     has_rhythm: ClassVar[bool] = True
     is_timed: ClassVar[bool] = True
 
-    rows: Annotated[int, Field(ge=1, le=MOST_NUMBERED, strict=True), ROWS]
+    rows: PlainRows
     """How many there are in each span."""
     rhythm: Rhythm | None = None
     """Weekdays and hours of its own; what it leaves open is the dataset's."""
