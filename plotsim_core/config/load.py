@@ -174,4 +174,5 @@ def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Pa
         foreign={t.name: t for kind in units for t in kind.tables if t.kind is None or t.kind.is_unit_dimension}
         | unknown_kinds,
         later=later,
+        unreachable={table.name: kind.scope.unit for kind in units for table in kind.tables if table.name not in tables},
     )

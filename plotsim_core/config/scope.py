@@ -20,7 +20,8 @@ from plotsim_core.families import did_you_mean
 class Scope:
     """Everything declared, by name. A name whose declaration is itself wrong maps to None, so that it is not reported
     twice: as wrong where it stands, and as unknown where it is used. `foreign` are the dimensions of other kinds of
-    unit that may be referred to, `later` the names of those whose tables refer to this kind."""
+    unit that may be referred to, `later` the names of those whose tables refer to this kind, `unreachable` the units of the
+    other tables of other kinds, by name: rows of these cannot be referred to."""
 
     unit: str
     window: Window | None
@@ -32,6 +33,7 @@ class Scope:
     calendar: Calendar | None = None
     foreign: Mapping[str, DeclaredTable] = field(default_factory=dict)
     later: frozenset[str] = frozenset()
+    unreachable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unit_word(self) -> str:
@@ -59,6 +61,10 @@ class Scope:
         if name in self.later:
             message = f"tables of {name} refer to {self.unit} units, and kinds of unit cannot refer to each other both ways"
             return [Problem(path, message, "let one of the two refer to the other")]
+        if name in self.unreachable:
+            unit = self.unreachable[name]
+            message = f"{name} is a table of {unit} units, and of another kind only the units themselves can be referred to"
+            return [Problem(path, message, f"refer to the {unit}, or let rows of {name} refer here")]
         known_names = [*dict.fromkeys([*dimensions, *self.foreign, *self.tables])]
         hint = "the dates come with a window" if name == DATE_DIMENSION else did_you_mean(name, known_names)
         noun = "dimension" if name in self.tables else "table"
