@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from plotsim_core import Plan, batches, load_template
+from plotsim_core.columns import row_relations
+from plotsim_core.columns.rows import Rows
 from plotsim_core.engine import correlated
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
@@ -117,3 +119,21 @@ def test_what_is_known_of_parts_of_units_is_known_of_all(monkeypatch: pytest.Mon
     assert computed[0] == (population.units * len(metrics) if moment == 100 else 0)
     expected = alive(Block(afresh(load_template("delivery")).population, Slice(day, day + 1, 0, population.units)))
     assert np.array_equal(actual, expected)
+
+
+def test_rows_that_few_units_refer_to_are_made_of_these_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A return refers to a line, that to its order, that to a visit: those of who returns nothing are not made."""
+    plan = afresh(load_template("ecommerce"))
+    counts = []
+
+    def counting(table: TablePlan, block: Block) -> Rows:
+        counts.append((table.name, len(block.units)))
+        return rows_in_block(table, block)
+
+    rows_in_block = row_relations.rows_in_block
+    monkeypatch.setattr(row_relations, "rows_in_block", counting)
+    assert plan.stop is not None
+    returns = batches(plan, "fct_returns", plan.stop - 10, plan.stop)[1]
+    assert sum(batch.num_rows for batch in returns) > 0
+    assert {name for name, _ in counts} >= {"fct_order_lines", "evt_session"}
+    assert max(count for _, count in counts) <= plan.population.units / 2

@@ -13,8 +13,9 @@ from plotsim_core.columns.row_kind import row_kind
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.columns.source import fill
 from plotsim_core.config.row_count import MOST, Level, RowCount
-from plotsim_core.engine.block import block
+from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.memory import Recent
+from plotsim_core.engine.roster import take
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.arrays import Integers
@@ -33,11 +34,20 @@ _ROWS: Recent[Rows] = Recent(least=4, most=32, limit=1 << 18, size=len)
 """The last rows of this process."""
 _FEW = 1 << 14
 """Cells of a slice whose rows are few enough to be kept."""
+_FEW_UNITS = 0.5
+"""Earlier rows of all units are made where more than this share of them have rows that refer to some."""
 
 
 def rows_of(population: Population, name: str, slice_: Slice) -> Rows:
     """Return the rows of a table in a slice, as targets of references; the last results are kept."""
     return _kept_rows(population, population.table(name), slice_)
+
+
+def rows_in_block(table: TablePlan, block: Block) -> Rows:
+    """Return the rows of a table in a block; those of a slice are kept."""
+    if block.has_chosen_units:
+        return row_kind(table).rows_in(table, block)
+    return _kept_rows(block.population, table, block.slice)
 
 
 def rows_in_slice(population: Population, table: TablePlan, slice_: Slice) -> Rows:
@@ -167,7 +177,7 @@ def earlier_rows(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, In
     """
     population, block_slice = rows.block.population, rows.block.slice
     search_slice = replace(block_slice, first=max(population.first, block_slice.first - within), rows=None)
-    candidates = rows_of(population, name, search_slice)
+    candidates = _rows_of_units(rows, name, search_slice)
     places = candidates.block.units.place[candidates.unit]
     order = _order_by_place(places, candidates.moment)
     places, moments = places[order], candidates.moment[order]
@@ -175,6 +185,15 @@ def earlier_rows(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, In
     row_places = rows.block.units.place[rows.unit]
     starts = _count_before(places, moments, row_places, period_starts[rows.period - block_slice.first])
     return candidates, order, starts, _count_before(places, moments, row_places, rows.moment) - starts
+
+
+def _rows_of_units(rows: Rows, name: str, search_slice: Slice) -> Rows:
+    """Return the rows of a table in a slice, of the units of some rows at least: of these alone where they are few."""
+    population, units = rows.block.population, rows.block.units
+    chosen = np.unique(rows.unit) if len(rows) else np.zeros(1, dtype=np.int64)
+    if len(chosen) > _FEW_UNITS * len(units) and not rows.block.has_chosen_units:
+        return rows_of(population, name, search_slice)
+    return rows_in_block(population.table(name), Block(population, search_slice, take(units, chosen)))
 
 
 def _order_by_place(places: Integers, moments: NDArray[Any]) -> Integers:

@@ -29,6 +29,7 @@ class Block(Memory):
         self.slice = slice_
         self.periods: NDArray[np.int64] = slice_.periods
         self.units: Units = _units_of(population, slice_) if units is None else units
+        self.has_chosen_units = units is not None
         self.draw = draws_of(population, self.units) if units is None else Draws(population, self.units)
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from plotsim_core.columns.kept_rows import kept_rows
-from plotsim_core.columns.row_relations import rows_of, rows_of_parents
+from plotsim_core.columns.row_relations import rows_in_block, rows_of_parents
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
@@ -49,7 +49,7 @@ class RowsPerRow(TableKind):
         yield from self.row_count.check(self, scope)
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
-        return kept_rows(table, rows_of_parents(table, rows_of(block.population, self.parent_name, block.slice)))
+        return kept_rows(table, rows_of_parents(table, rows_in_block(block.population.table(self.parent_name), block)))
 
 
 class RowsOfRows(RowsPerRow, FilteredTable):
