@@ -6,6 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from plotsim_core.config.check_effects import constant
+from plotsim_core.config.segments import Segment
 from plotsim_core.config.window import Window
 
 
@@ -25,7 +27,8 @@ def _change(draw: st.DrawFn, segment: dict[str, Any], length: int) -> None:
         least = draw(st.integers(1, min(3, length - 1)))
         segment["tenure"] = {"mean": draw(st.sampled_from([least, least + 1.5, least + 6.0])), "least": least}
     free = segment.get("arrival", {"kind": "ongoing"})["kind"] == "ongoing" and "@" not in segment["archetype"]
-    if free and length > 2 and draw(st.booleans()):
+    moves = "arrival" in segment or "tenure" in segment or not constant(Segment.model_validate(segment))
+    if free and moves and length > 2 and draw(st.booleans()):
         segment["span"] = draw(st.integers(1, min(9, length - 1)))
         timed = segment.get("variation", {}) != "none" and segment.get("variation", {"timing": 1})["timing"] > 0
         segment["after"] = draw(st.sampled_from(["hold", "repeat", *(["restart"] if timed else [])]))
