@@ -15,8 +15,8 @@ from plotsim_core.families import did_you_mean, nearest
 from plotsim_core.version import VERSION
 
 _OBJECTS = 100_000
-"""So many new objects there are before Python looks for garbage: what is imported is none, and looking takes a tenth of the
-time of a short command."""
+"""So many new objects there are before Python looks for garbage: what is imported is none, and short commands mostly
+import."""
 _GROUP = "plotsim.commands"
 """The entry point group of commands."""
 PIPELINE_COMMANDS = ("materialize", "query", "reconcile", "status", "ui")

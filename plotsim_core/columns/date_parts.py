@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from plotsim_core.arrow import ArrowArray, taken
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
-from plotsim_core.config.column_source import SOURCES, with_options
+from plotsim_core.config.column_source import SOURCES, USUAL_SOURCES, with_options
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
@@ -275,7 +275,7 @@ class _PartOfDate(ColumnSource):
     """Column of a date dimension or of a dimension of times; its name says which part it is, its word the type."""
 
     needs = frozenset({"calendar"})
-    instead = "a type says where values come from: choice, range, faker.word, timestamp, or a formula `= a + b`"
+    instead = USUAL_SOURCES
 
     def date_part(self, column: Column) -> str:
         return column.name

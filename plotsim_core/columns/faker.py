@@ -257,7 +257,7 @@ def _check_unique(options: FakerText, table: Table, locales: tuple[str, ...]) ->
             return
         yield Problem(
             "unique",
-            f"has no place here: two people may have one name or address, so what faker.{name} gives may repeat",
+            f"has no place here: nothing keeps what faker.{name} gives from repeating",
             f"these tell people apart, without arguments: {', '.join([*ADDRESSES, *FORMS])}",
         )
     elif not has_own_texts(table):

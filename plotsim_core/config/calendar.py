@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from plotsim_core.config.holidays import UnknownCountry, country_days, date_days, known_years
-from plotsim_core.config.model import Flag, Part, pattern
+from plotsim_core.config.model import Flag, Part, member, pattern
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.rhythm import HOURS, WEEKDAYS
@@ -154,10 +154,13 @@ class Rhythm(Part):
 
     @field_validator("weekdays", "hours", mode="before")
     @classmethod
-    def _weights(cls, value: Any) -> Any:
-        if not isinstance(value, str | list | tuple):
+    def _weights(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str):
+            member(WEEKDAYS if info.field_name == "weekdays" else HOURS, value)
+            return value
+        if not isinstance(value, list | tuple):
             raise ValueError(f"expected a word or a list of weights, found {value_text(value)}")
-        invalid = [weight for weight in value if type(weight) not in (int, float)] if not isinstance(value, str) else []
+        invalid = [weight for weight in value if type(weight) not in (int, float)]
         if invalid:
             raise ValueError(f"expected weights, numbers from 0, found {value_text(invalid[0])}")
         return value
@@ -165,15 +168,10 @@ class Rhythm(Part):
     @model_validator(mode="after")
     def _consistent(self) -> Rhythm:
         problems = []
-        for name, value, family, count in (("weekdays", self.weekdays, WEEKDAYS, 7), ("hours", self.hours, HOURS, 24)):
-            if isinstance(value, str) and value not in family:
-                hint = did_you_mean(value, list(family))
-                problems.append(Problem(name, f"no {family.noun} is named '{value}'", hint))
-            elif isinstance(value, str):
-                continue
-            elif value is not None and len(value) != count:
+        for name, value, count in (("weekdays", self.weekdays, 7), ("hours", self.hours, 24)):
+            if isinstance(value, tuple) and len(value) != count:
                 problems.append(Problem(name, f"expected {count} weights, found {len(value)}"))
-            elif value is not None and sum(value) <= 0:
+            elif isinstance(value, tuple) and sum(value) <= 0:
                 problems.append(Problem(name, "expected at least one weight above 0"))
         if not self.model_fields_set:
             problems.append(Problem("", "says nothing", "give `weekdays`, `hours` or `holidays`"))

@@ -54,6 +54,10 @@ class LookupPath:
     by: str | None
 
 
+USUAL_SOURCES = "a type says where values come from: choice, range, faker.word, timestamp, or a formula `= a + b`"
+"""What to write in the place of a type that says how values are stored."""
+
+
 class DeclaredSource(Part):
     """The language part of a column source; an instance is the options of one column.
 

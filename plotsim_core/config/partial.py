@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, ClassVar, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from pydantic import ValidationError, ValidationInfo, create_model, field_validator
 
@@ -28,23 +28,9 @@ class Unread:
     def _refuse(self, *_: object) -> NoReturn:
         raise UnreadError
 
-    __getattr__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __bool__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __len__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __iter__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __getitem__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __contains__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __lt__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __le__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __gt__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __ge__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __add__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __sub__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __mul__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __format__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __str__: ClassVar[Callable[..., NoReturn]] = _refuse
-    __eq__ = _refuse
-    __hash__ = _refuse
+    __getattr__ = __getitem__ = __contains__ = __iter__ = __len__ = __bool__ = _refuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _refuse
+    __add__ = __sub__ = __mul__ = __str__ = __format__ = _refuse
 
 
 UNREAD = Unread()

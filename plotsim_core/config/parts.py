@@ -172,23 +172,13 @@ def _without_columns(kind: Parts, wrong_paths: list[str], wrong_names: set[str])
     for declaration in kind.tables:
         table, path = declaration.table or declaration.rest, f"{prefix}{declaration.path}"
         own_paths = [other for other in wrong_paths if _lies_in(other, path)]
-        indices = {
-            index
-            for index in range(len(declaration.columns))
-            for other in own_paths
-            if _lies_in(other, f"{path}.columns[{index}]")
-        }
-        in_columns = [other for other in own_paths if any(_lies_in(other, f"{path}.columns[{index}]") for index in indices)]
-        names = {declaration.columns[index] for index in indices}
+        places = {name: f"{path}.columns[{index}]" for index, name in enumerate(declaration.columns)}
+        names = {name for name, place in places.items() if any(_lies_in(other, place) for other in own_paths)}
+        in_columns = [other for other in own_paths if any(_lies_in(other, places[name]) for name in names)]
         columns = () if table is None else tuple(column for column in table.columns if column.name not in names)
         has_key = any(column.source.is_key for column in columns)
-        if (
-            table is not None
-            and in_columns
-            and len(in_columns) == len(own_paths)
-            and has_key
-            and "" not in declaration.columns
-        ):
+        is_named = "" not in places
+        if table is not None and has_key and is_named and names and len(in_columns) == len(own_paths):
             wrong_paths[:] = [other for other in wrong_paths if other not in in_columns]
             wrong_names |= names
             tables.append(replace(declaration, table=table.model_copy(update={"columns": columns})))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 from plotsim_core.config.absent_words import MOMENT_OF_UNITS, unknown_word_problems
-from plotsim_core.config.column_source import SOURCES, DeclaredSource, DerivedColumn
+from plotsim_core.config.column_source import SOURCES, USUAL_SOURCES, DeclaredSource, DerivedColumn
 from plotsim_core.config.model import Part, is_name
 from plotsim_core.config.parent_keys import ParentKeys, read_parent_keys
 from plotsim_core.config.partial import partial_part
@@ -265,10 +265,6 @@ _STORED_AS = (
     "formula",
 )
 """What people write who mean what values are stored as."""
-_SOURCES_HINT = (
-    "a type says where values come from: choice, range, faker.word, timestamp, or a formula `= a + b`; "
-    "`as` says what they are stored as"
-)
 UNIQUE = "unique"
 """The option of sources that can give each row a value of its own."""
 _COMMON_KEYS = tuple(word for word in words_of(Column) if word != "source")
@@ -325,6 +321,17 @@ def _unknown_option(path: str, key: str, options: list[str], source: type[Declar
     return unknown_key(path, key, [*_COMMON_KEYS, *options])
 
 
+def _type_hint(word: str) -> str:
+    """Return what to write in the place of a type that no source has."""
+    sources = [(name, source) for name, source in SOURCES.items() if not source.is_old_spelling]
+    offering = next((name for name, source in sources if source.offers(word)), None)
+    if offering is not None:
+        return f"did you mean '{offering}.{word}'?"
+    if word.lower() in _STORED_AS:
+        return f"{USUAL_SOURCES}; `as` says what they are stored as"
+    return did_you_mean(word, [name for name, _ in sources], SOURCES.page)
+
+
 def _source_class(path: str, type_: Any, problems: list[Problem]) -> type[DeclaredSource] | None:
     """Return the source that a column's type names."""
     if not isinstance(type_, str):
@@ -334,17 +341,13 @@ def _source_class(path: str, type_: Any, problems: list[Problem]) -> type[Declar
     try:
         source = SOURCES[word]
     except UnknownMember as unknown:
-        words = [word for word, other in SOURCES.items() if not other.is_old_spelling]
-        offering = next((name for name in words if SOURCES[name].offers(word)), None)
-        hint = _SOURCES_HINT if word.lower() in _STORED_AS else did_you_mean(word, words, SOURCES.page)
-        hint = f"did you mean '{offering}.{word}'?" if offering is not None else hint
-        problems.append(Problem(f"{path}.type", unknown.message, hint))
+        problems.append(Problem(f"{path}.type", unknown.message, _type_hint(word)))
         return None
     if bool(dot) != (source.argument is not None) and (dot or not source.beside):
         hint = (
             f"write it like {source.example}"
             if source.argument
-            else "it takes nothing after a dot: its options stand beside it, as in { type: ... }"
+            else f"it takes nothing after a dot: its options stand beside it, behind `type: {word}`"
         )
         problems.append(Problem(f"{path}.type", f"cannot read '{type_}' as a {word} column", hint))
         return None

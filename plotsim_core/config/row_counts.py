@@ -3,7 +3,7 @@ that are drawn lie beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -132,6 +132,10 @@ class Exactly(RowCount):
     @property
     def bounds(self) -> tuple[int, int | None]:
         return (0, None) if self.between is None else self.between
+
+    @property
+    def options_in_all(self) -> Mapping[str, Any]:
+        return self.model_dump(exclude={"exact"}, exclude_none=True)
 
     @property
     def mean(self) -> float:

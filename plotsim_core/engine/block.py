@@ -20,7 +20,8 @@ from plotsim_core.plan.plan import Population
 
 
 class Block(Memory):
-    """The stages of `slice_`. Arrays are (periods, units), read only by everyone."""
+    """The stages of `slice_`. Arrays are (periods, units), read only by everyone. A block that was given its units
+    `has_chosen_units`, which need not be all of the slice."""
 
     def __init__(self, population: Population, slice_: Slice, units: Units | None = None) -> None:
         """`units` are those of the slice, or only some of them."""

@@ -365,7 +365,7 @@ def _rows(table: "DeltaTable", filesystem: fsspec.AbstractFileSystem, folder: st
 
 def _batches(rows: "ds.Dataset", schema: pa.Schema, keys: Sequence[str], order: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of partitions, each in its order: one of them is in memory at a time."""
-    import pyarrow.dataset as ds  # as in `run_log.py`
+    import pyarrow.dataset as ds  # it imports pandas, which is slow
 
     fragments: dict[str, list[ds.Fragment]] = {}
     for fragment in rows.get_fragments(ds.field(KEY).isin(pa.array(keys, pa.string()))):

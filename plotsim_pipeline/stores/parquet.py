@@ -358,11 +358,11 @@ def _view(
         union = ", union_by_name = true" if has_variants else ""
         source = f"read_parquet([{', '.join(text(file) for file in files)}], hive_partitioning = false{union})"
     else:  # read by pyarrow: DuckDB would want an extension
+        import pyarrow.dataset as ds  # it imports pandas, which is slow
+
         source = quoted(f"files of {name}".replace('"', ""))
         schemas = _schemas(filesystem, sample_files) if has_variants else []
         columns = pa.unify_schemas(schemas, promote_options="permissive") if has_variants else None
-        import pyarrow.dataset as ds  # as in `run_log.py`
-
         arrow_filesystem = arrow_filesystem_of(filesystem)
         rows = ds.dataset(files, columns, format="parquet", filesystem=arrow_filesystem or filesystem, partitioning=None)
         connection.register(f"files of {name}".replace('"', ""), rows if arrow_filesystem is not None else rows.to_table())

@@ -264,7 +264,7 @@ def append_file(path: str, row: pa.Table) -> None:
 def read_files(path: str, **only: str | None) -> pa.Table:
     """Return the log of a store of files, or the rows of it that have the given values; a file that is no log is passed
     over."""
-    import pyarrow.dataset as ds  # it imports pandas, which takes a tenth of the time of a short command
+    import pyarrow.dataset as ds  # it imports pandas, which is slow
 
     filesystem, root = filesystem_of(path)
     files = filesystem.glob(f"{root}/{LOG}/*.parquet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -156,7 +157,7 @@ def test_the_command_line_takes_them(tmp_path: Path) -> None:
 
 
 def test_rows_in_all_keep_the_bounds_and_the_spread_of_what_each_has() -> None:
-    raw = {
+    raw: dict[str, Any] = {
         "about": "Users",
         "tables": [
             {"name": "users", "rows": 10, "columns": {"user_id": "id"}},
@@ -171,5 +172,11 @@ def test_rows_in_all_keep_the_bounds_and_the_spread_of_what_each_has() -> None:
         {"exact": 20, "shape": 0.5},
         {"exact": 7},
     ]
+    raw["tables"][2]["rows"] = {"exact": 9, "zipf": 1.5}
+    assert with_overrides(raw, table_rows={"visits": 20})["tables"][2]["rows"] == {"exact": 20, "zipf": 1.5}
+    raw["tables"][2]["rows"] = {"poisson": 2, "betwen": [1, 5]}
+    with pytest.raises(ConfigError, match="betwen: unknown key"):  # in the place of which nothing is put in silence
+        from_mapping(with_overrides(raw, table_rows={"visits": 20}), name="users")
+    raw["tables"][2]["rows"] = 2
     with pytest.raises(ConfigError, match="10 rows of users can have 10 to 50, found 60"):
         from_mapping(with_overrides(raw, table_rows={"orders": 60}), name="users")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +29,6 @@ def test_an_order_is_stable_however_far_numbers_lie_apart(most: int) -> None:
 
 def test_rank_correlations_are_those_of_scipy() -> None:
     """Of values of which many are equal, too."""
-    stats = pytest.importorskip("scipy.stats")
     first = np.random.default_rng(3).normal(size=(4, 500)).round(1)
     second = (first + np.random.default_rng(4).normal(size=first.shape)).round(1)
-    assert rank_correlation(first, second)[0] == pytest.approx(stats.spearmanr(first.ravel(), second.ravel())[0])
+    assert rank_correlation(first, second)[0] == pytest.approx(scipy.stats.spearmanr(first.ravel(), second.ravel())[0])
