@@ -32,8 +32,9 @@ _CONNECTS = all(
     hasattr(SqliteEventLogStorage, name) for name in ("_connect", "_initdb", "conn_string_for_shard", "dispose", "wipe")
 )
 """Whether it has what connections are kept by."""
-_KEPT, _BUSY_SECONDS = 2, 60
-"""The files of which a connection is kept, the index and that of the run; how long to wait for another process."""
+_KEPT, _BUSY_SECONDS = 2, 30
+"""The files of which a connection is kept, the index and that of the run; the seconds that it waits for another process, as
+Dagster does."""
 _BATCH_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 _BATCH = "1000"
 """Events of a batch, as Dagster reads it from the environment; without it, it hands over one at a time."""
