@@ -52,7 +52,7 @@ def import_file(system: str, file: Path, output: Path | None, force: bool) -> No
 
 
 def _converted(importer: type[Importer], file: Path) -> Imported:
-    document = read_document(file)
+    document = read_document(file).readable()
     if importer_of(document.value) is not importer:
         signs = " nor ".join(f"`{sign}`" for sign in importer.signs)
         problem = Problem("", f"is no file of {importer.title}: it has neither {signs}", "a config is loaded as it is")

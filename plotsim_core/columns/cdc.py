@@ -19,7 +19,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.columns.timestamp import TYPE, moments
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.read_tables import column
+from plotsim_core.config.read_columns import column
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 

@@ -12,7 +12,7 @@ from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import STORED_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import null_rate
-from plotsim_core.config.read_tables import column
+from plotsim_core.config.read_columns import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import enumeration, phrase

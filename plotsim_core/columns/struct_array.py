@@ -20,7 +20,7 @@ from plotsim_core.columns.source import ColumnSource, add_source, fill
 from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
-from plotsim_core.config.read_tables import column as read_column
+from plotsim_core.config.read_columns import column as read_column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, may_be_null
 from plotsim_core.config.words import capitalised, enumeration, phrase

@@ -59,29 +59,47 @@ def columns(parts: Parts) -> Iterator[Problem]:
         if table is None:
             continue
         unread_columns = _unread_columns(declaration, table, parts)
-        for column in table.columns:
+        for column in (*table.columns, *declaration.partial_columns):
             path = f"{declaration.path}.columns[{declaration.columns.index(column.name)}]"
-            yield from (problem.under(path) for problem in known_problems(null_formula(column, declaration, table)))
-            missing = sorted(column.source.needs - table.knows)
-            if missing:
-                reason = _MISSING_KNOWLEDGE[missing[0]].format(unit=scope.unit or "unit")
-                fitting, others = (list(tables_with(column.source.needs, are_fitting)) for are_fitting in (True, False))
-                names, start = (others, "all kinds but") if len(others) < len(fitting) else (fitting, "these kinds:")
-                places = f"it has one in tables of {start} {', '.join(names)}"
-                yield Problem(
-                    f"{path}.type",
-                    f"'{column.word}' has no place in {declaration.name}: its rows {reason}",
-                    column.source.instead or places,
-                )
-            elif not (
-                parts.wrong_words & mentioned(column)
-                or _names_unknown(column, known_words)
-                or _may_need(column, unread_columns, table, scope)
-            ):
-                yield from (problem.under(path) for problem in known_problems(column.source.check(column, table, scope)))
-        is_undecided = parts.wrong_words & mentioned(table) or _names_unknown(table, known_words)
-        if is_read(table) and len(table.columns) == len(declaration.columns) and not is_undecided:
+            whole_table = _with_column(table, column, declaration)
+            problems = [
+                *known_problems(null_formula(column, declaration, table)),
+                *known_problems(_misplaced(column, table, scope)),
+            ]
+            if not any(problem.path == "type" for problem in problems) and not _names_unknown(column, known_words):
+                problems += known_problems(_source_problems(column, whole_table, unread_columns, parts))
+            yield from (problem.under(path) for problem in problems)
+        is_whole = is_read(table) and len(table.columns) == len(declaration.columns)
+        if is_whole and not parts.wrong_words & mentioned(table) and not _names_unknown(table, known_words):
             yield from (declaration.placed(problem) for problem in table.check(scope))
+
+
+def _with_column(table: Table, column: Column, declaration: DeclaredTable) -> Table:
+    """Return a table with a column of which something is wrong, at its place."""
+    if any(column is other for other in table.columns):
+        return table
+    others = [other for other in table.columns if other.name != column.name]
+    columns = sorted([*others, column], key=lambda other: declaration.columns.index(other.name))
+    return table.model_copy(update={"columns": tuple(columns)})
+
+
+def _misplaced(column: Column, table: Table, scope: Scope) -> Iterator[Problem]:
+    """Yield a problem where a column's source has no place in the rows of its table."""
+    missing = sorted(column.source.needs - table.knows)
+    if not missing:
+        return
+    reason = _MISSING_KNOWLEDGE[missing[0]].format(unit=scope.unit or "unit")
+    fitting, others = (list(tables_with(column.source.needs, are_fitting)) for are_fitting in (True, False))
+    names, start = (others, "all kinds but") if len(others) < len(fitting) else (fitting, "these kinds:")
+    places = f"it has one in tables of {start} {', '.join(names)}"
+    message = f"'{column.word}' has no place in {table.name}: its rows {reason}"
+    yield Problem("type", message, column.source.instead or places)
+
+
+def _source_problems(column: Column, table: Table, unread_columns: list[Any], parts: Parts) -> Iterator[Problem]:
+    """Yield the problems of a column's source with the rest, unless it names something that could not be read."""
+    if not parts.wrong_words & mentioned(column) and not _may_need(column, unread_columns, table, parts.scope):
+        yield from column.source.check(column, table, parts.scope)
 
 
 def _known_words(parts: Parts) -> set[str] | None:

@@ -12,7 +12,8 @@ from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.dataset import ALIASES, Dataset
 from plotsim_core.config.document import Document
 from plotsim_core.config.missing import LEAST, missing_sections
-from plotsim_core.config.model import is_name
+from plotsim_core.config.model import Part, is_name
+from plotsim_core.config.partial import partial_part
 from plotsim_core.config.parts import LISTS, Parts
 from plotsim_core.config.pydantic_errors import part_of, unknown_key, validated, without_misspelt
 from plotsim_core.config.read_tables import read_section, read_tables
@@ -76,12 +77,15 @@ def _kind_parts(
     """Return the valid parts of a kind of unit, from its sections as written, and as completed by defaults; `units` are the
     kinds that it may refer to, `later` the names of the units of those that it may not, `wrong_files` the paths of files of
     listed tables that cannot be read."""
-    values: dict[str, Any] = {name: _list_items(name, completed.get(name), problems) for name in LISTS}
+    partial_items: list[tuple[str, str, Part]] = []
+    values: dict[str, Any] = {name: _list_items(name, completed.get(name), problems, partial_items) for name in LISTS}
     for name, field in Dataset.model_fields.items():
         if name in sections and name not in (*LISTS, *SECTIONS, "units"):
             annotation = Any if field.annotation is None else field.annotation
             adapter: TypeAdapter[Any] = TypeAdapter(_annotated(annotation, field.metadata))
             values[name] = validated(adapter.validate_python, sections[name], name, part_of(annotation), problems)
+            if values[name] is None and name != "window":  # all else is judged by it
+                partial_items += _partial_item(name, name, part_of(annotation), sections[name])
     problems.extend(missing_sections(sections, kind is not None))
     prefix = f"{kind.path}." if kind is not None else ""
     values["tables"] = tuple(
@@ -90,7 +94,9 @@ def _kind_parts(
         else table
         for table in _tables(sections, completed, units, problems)
     )
-    return Parts(**values, kind=kind, raw=completed, units=tuple(units), scope=_scope(values, completed, units, later))
+    scope = _scope(values, completed, units, later)
+    items = tuple(partial_items)
+    return Parts(**values, partial_items=items, kind=kind, raw=completed, units=tuple(units), scope=scope)
 
 
 def _tables(
@@ -136,7 +142,10 @@ def _sections(raw: Mapping[Any, Any], problems: list[Problem]) -> dict[str, Any]
     return sections
 
 
-def _list_items(section: str, raw: Any, problems: list[Problem]) -> tuple[tuple[str, Any], ...]:
+def _list_items(
+    section: str, raw: Any, problems: list[Problem], partial_items: list[tuple[str, str, Part]]
+) -> tuple[tuple[str, Any], ...]:
+    """Return the valid items of a list with their paths; of the others, add what could be read to `partial_items`."""
     if raw is None:
         return ()
     if not isinstance(raw, list | tuple):
@@ -146,11 +155,21 @@ def _list_items(section: str, raw: Any, problems: list[Problem]) -> tuple[tuple[
         problems.append(Problem(section, f"expected at least one {section[:-1]}, found none"))
     item_type = get_args(Dataset.model_fields[section].annotation)[0]
     adapter: TypeAdapter[Any] = TypeAdapter(item_type)
-    items = [
-        (f"{section}[{index}]", validated(adapter.validate_python, item, f"{section}[{index}]", item_type, problems))
-        for index, item in enumerate(raw)
-    ]
-    return tuple((path, item) for path, item in items if item is not None)
+    items = []
+    for index, raw_item in enumerate(raw):
+        path = f"{section}[{index}]"
+        item = validated(adapter.validate_python, raw_item, path, item_type, problems)
+        if item is not None:
+            items.append((path, item))
+        else:
+            partial_items += _partial_item(section, path, item_type, raw_item)
+    return tuple(items)
+
+
+def _partial_item(section: str, path: str, model: Any, raw: Any) -> list[tuple[str, str, Part]]:
+    """Return the partial part of what is written for a section or an item of one, if there is one."""
+    item = partial_part(model, raw, ()) if isinstance(raw, Mapping) and isinstance(model, type) else None
+    return [] if item is None else [(section, path, item)]
 
 
 def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Parts], later: frozenset[str]) -> Scope:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from plotsim_core.config.layout import wrong_text
 from plotsim_core.config.model import Flag, Name, Part, pattern
+from plotsim_core.config.partial import known_problems
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import Problem, ProblemError, value_text
 
@@ -109,20 +110,21 @@ class Output(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Output:
-        fields = type(self).model_fields
-        changed = {name for name in NEEDS_FORMAT if getattr(self, name) != fields[name].default}
-        idle_problems = [
-            Problem(name, f"has no effect without `format: {NEEDS_FORMAT[name]}`")
-            for name in sorted(changed)
-            if self.format != NEEDS_FORMAT[name]
-        ]
-        problems = [*idle_problems]
-        if self.layout is not None and self.partition_by is not None:
-            hint = "one says which files a partition of time is, the other which files the values of a column are"
-            problems.append(Problem("partition_by", "has no effect together with layout", hint))
+        problems = [problem for name in sorted(NEEDS_FORMAT) for problem in known_problems(self._idle_problems(name))]
+        problems += known_problems(self._layout_problems())
         if problems:
             raise ProblemError(*problems)
         return self
+
+    def _idle_problems(self, name: str) -> Iterator[Problem]:
+        is_changed = getattr(self, name) != type(self).model_fields[name].default
+        if is_changed and self.format != NEEDS_FORMAT[name]:
+            yield Problem(name, f"has no effect without `format: {NEEDS_FORMAT[name]}`")
+
+    def _layout_problems(self) -> Iterator[Problem]:
+        if self.layout is not None and self.partition_by is not None:
+            hint = "one says which files a partition of time is, the other which files the values of a column are"
+            yield Problem("partition_by", "has no effect together with layout", hint)
 
 
 def without_budget(raw: Any) -> Any:

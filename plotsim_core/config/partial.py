@@ -1,6 +1,7 @@
 """A partial part: one of which some fields are wrong, so that its checks tell what else is wrong.
 
-A wrong field holds `UNREAD`. A check that looks at it ends there, as nothing can be said of what is not known.
+A wrong field holds `UNREAD`, and so does one whose key seems to be misspelt. A part inside is partial in its turn. A check
+that looks at what is wrong ends there, as nothing can be said of what is not known.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from types import UnionType
 from typing import Any, NoReturn, TypeVar, cast
 
 from pydantic import ValidationError, ValidationInfo, create_model, field_validator
 
 from plotsim_core.config.model import Part
 from plotsim_core.errors import Problem, ProblemError
+from plotsim_core.families import nearest
 
 P = TypeVar("P", bound=Part)
 
@@ -30,7 +33,8 @@ class Unread:
 
     __getattr__ = __getitem__ = __contains__ = __iter__ = __len__ = __bool__ = _refuse
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _refuse
-    __add__ = __sub__ = __mul__ = __str__ = __format__ = _refuse
+    __add__ = __sub__ = __mul__ = __truediv__ = __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __neg__ = _refuse
+    __float__ = __int__ = __index__ = __call__ = __str__ = __format__ = _refuse
 
 
 UNREAD = Unread()
@@ -42,7 +46,10 @@ def partial_part(model: type[P], written: Mapping[str, Any], needed: Iterable[st
     fields: dict[str, Any] = {}
     with suppress(ValidationError, UnreadError, TypeError):
         _validated(model, written, fields)
-    if any(name not in fields or fields[name] is UNREAD for name in needed):
+    names = {field.alias or name: name for name, field in model.model_fields.items()}
+    if any(names[word] not in fields for word in written if word in names):  # a check before that of all fields ended it
+        fields = dict.fromkeys(model.model_fields, UNREAD) | fields
+    if any(fields.get(name, UNREAD) is UNREAD for name in needed):
         return None
     return cast(P, model.model_construct(**fields))
 
@@ -60,8 +67,8 @@ def partial_problems(model: type[Part], written: Mapping[str, Any]) -> list[Prob
 
 
 def is_read(part: Part) -> bool:
-    """Return whether no field of a part is wrong."""
-    return all(value is not UNREAD for value in part.__dict__.values())
+    """Return whether no field of a part is wrong, nor one of a part inside."""
+    return all(value is not UNREAD and (not isinstance(value, Part) or is_read(value)) for value in part.__dict__.values())
 
 
 def known_problems(problems: Iterable[Problem]) -> Iterator[Problem]:
@@ -70,14 +77,19 @@ def known_problems(problems: Iterable[Problem]) -> Iterator[Problem]:
         yield from problems
     except UnreadError:
         return
+    except TypeError as error:  # a function of another library refuses `UNREAD` as a type
+        if Unread.__name__ not in str(error):
+            raise
 
 
 def _validated(model: type[P], written: Mapping[str, Any], fields: dict[str, Any] | None = None) -> P:
     """Return a part of which wrong fields are `UNREAD`, if its checks find nothing; `fields` gets them all in any case."""
     words = {field.alias or name: field for name, field in model.model_fields.items()}
-    missing = {word: UNREAD for word, field in words.items() if field.is_required() and word not in written}
+    absent_words = [word for word in words if word not in written]
+    misspelt_words = {nearest(str(key), absent_words) for key in written if key not in words}
+    unread = {word: UNREAD for word in absent_words if words[word].is_required() or word in misspelt_words}
     known = {word: value for word, value in written.items() if word in words}
-    part: P = _lenient(model).model_validate({**known, **missing}, context=fields)
+    part: P = _lenient(model).model_validate({**known, **unread}, context=fields)
     return part
 
 
@@ -90,9 +102,23 @@ def _lenient(model: type[P]) -> type[P]:
 
 def _read_or_unread(cls: type[Part], value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
     try:
-        result = handler(value)
+        result = UNREAD if value is UNREAD else handler(value)
     except (ValidationError, ValueError, UnreadError):
-        result = UNREAD
+        result = _partial_inside(cls, value, info.field_name)
     if info.context is not None:
         info.context[info.field_name] = result
     return result
+
+
+def _partial_inside(cls: type[Part], value: Any, field_name: str | None) -> Any:
+    """Return the partial part that is the value of a field, or `UNREAD` where the field holds something else."""
+    models = [] if field_name is None else _models_in(cls.model_fields[field_name].annotation)
+    part = partial_part(models[0], value, ()) if len(models) == 1 and isinstance(value, Mapping) else None
+    return UNREAD if part is None else part
+
+
+def _models_in(annotation: Any) -> list[type[Part]]:
+    """Return the parts that a value may be: `X`, or `X | None`."""
+    if isinstance(annotation, UnionType):
+        return [model for choice in annotation.__args__ for model in _models_in(choice)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, Part) else []

@@ -13,7 +13,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.holdout import EntityFeatures, Holdout
 from plotsim_core.config.metrics import Metric
-from plotsim_core.config.model import mentioned
+from plotsim_core.config.model import Part, mentioned
 from plotsim_core.config.output import Manifest, Output
 from plotsim_core.config.quality import Issue
 from plotsim_core.config.scope import Scope
@@ -37,6 +37,7 @@ class Parts:
     """The valid parts of a config, or of a further kind of unit (`kind`); None where a section is wrong or not written.
 
     Items of lists come with their paths, which begin at the kind of unit. `tables` are all tables, those that are wrong too.
+    `partial_items` are sections, and items of lists, of which something could be read, with the section's name and the path.
     `units` are the kinds of unit that this one may refer to: of the whole config all further ones, in the order in which
     they are read, and it may refer to the first `position` of them. `raw` holds the sections as written, with the tables
     that follow from them, `scope` what is declared, by name. `is_whole` tells parts without any table left out.
@@ -51,6 +52,7 @@ class Parts:
     connection_phases: tuple[tuple[str, ConnectionPhase], ...] = ()
     seasonality: tuple[tuple[str, Season], ...] = ()
     quality: tuple[tuple[str, Issue], ...] = ()
+    partial_items: tuple[tuple[str, str, Part], ...] = ()
     tables: tuple[DeclaredTable, ...] = ()
     about: str | None = None
     unit: str | None = None
@@ -121,6 +123,14 @@ class Parts:
         return (*self.units[: self.position], self, *self.units[self.position :])
 
     @property
+    def with_partial_items(self) -> Iterator[tuple[str, Parts]]:
+        """Each partial item's path, with the parts in which it stands as if it were sound."""
+        for section, path, item in self.partial_items:
+            items = sorted([*getattr(self, section), (path, item)], key=_index) if section in LISTS else ()
+            sections: dict[str, Any] = {section: tuple(items) or item}
+            yield path, replace(self, **sections)
+
+    @property
     def declared_tables(self) -> Iterator[DeclaredTable]:
         """The tables of all kinds of unit, this one's first."""
         for kind in (self, *self.units):
@@ -157,6 +167,11 @@ class Parts:
         return replace(root, units=tuple(kinds), is_whole=is_whole, locale=locale)
 
 
+def _index(item: tuple[str, Part]) -> int:
+    """Return the number of an item in its list, by its path."""
+    return int(item[0].rpartition("[")[2].removesuffix("]"))
+
+
 def _declared_names(segment: Mapping[Any, Any]) -> list[str]:
     """Return what a segment as written declares that columns name: itself, its attributes, a treatment."""
     attributes = segment.get("attributes")
@@ -171,10 +186,10 @@ def _without_columns(kind: Parts, wrong_paths: list[str], wrong_names: set[str])
     tables = []
     for declaration in kind.tables:
         table, path = declaration.table or declaration.rest, f"{prefix}{declaration.path}"
-        own_paths = [other for other in wrong_paths if _lies_in(other, path)]
+        own_paths = [other for other in wrong_paths if lies_in(other, path)]
         places = {name: f"{path}.columns[{index}]" for index, name in enumerate(declaration.columns)}
-        names = {name for name, place in places.items() if any(_lies_in(other, place) for other in own_paths)}
-        in_columns = [other for other in own_paths if any(_lies_in(other, places[name]) for name in names)]
+        names = {name for name, place in places.items() if any(lies_in(other, place) for other in own_paths)}
+        in_columns = [other for other in own_paths if any(lies_in(other, places[name]) for name in names)]
         columns = () if table is None else tuple(column for column in table.columns if column.name not in names)
         has_key = any(column.source.is_key for column in columns)
         is_named = "" not in places
@@ -187,7 +202,8 @@ def _without_columns(kind: Parts, wrong_paths: list[str], wrong_names: set[str])
     return replace(kind, tables=tuple(tables))
 
 
-def _lies_in(path: str, begin: str) -> bool:
+def lies_in(path: str, begin: str) -> bool:
+    """Return whether a path is another one, or leads into what stands there."""
     return path == begin or path.startswith((f"{begin}.", f"{begin}["))
 
 
@@ -197,7 +213,7 @@ def _without(kind: Parts, wrong_paths: list[str], wrong_names: set[str]) -> Part
     prefix = f"{kind.path}." if kind.path else ""
 
     def is_wrong(path: str) -> bool:
-        return any(_lies_in(other, f"{prefix}{path}") for other in wrong_paths)
+        return any(lies_in(other, f"{prefix}{path}") for other in wrong_paths)
 
     wrong_names.update(table.name for table in kind.tables if table.table is None or is_wrong(table.path))
     wrong_names.update(kind.wrong_words)

@@ -60,13 +60,17 @@ def read_document(path: Path) -> Document:
 
 def document_of(text: str, source: str) -> Document:
     """Return YAML text as read. Raises ConfigError, naming `source`, if it cannot be parsed."""
-    value, root = compose(text, source)
-    return with_listed_columns(Document(value, source, value, root))
+    composed = compose(text, source)
+    value = composed.value
+    return with_listed_columns(Document(value, source, value, composed.root, composed.repeated_keys))
 
 
 def read_text(text: str, source: str) -> Any:
     """Return the content of YAML text, unchecked. Raises ConfigError, naming `source`, if it cannot be parsed."""
-    return compose(text, source)[0]
+    composed = compose(text, source)
+    if composed.repeated_keys:
+        raise ConfigError(composed.repeated_keys, source)
+    return composed.value
 
 
 def yaml_text(raw: Any) -> str:

@@ -1,4 +1,4 @@
-"""Tables and columns as written: their kind and source, and their words validated by its model."""
+"""Tables as written: their kind, and their words validated by its model."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 from plotsim_core.config.absent_words import MOMENT_OF_UNITS, unknown_word_problems
-from plotsim_core.config.column_source import SOURCES, USUAL_SOURCES, DeclaredSource, DerivedColumn
 from plotsim_core.config.model import Part, is_name
 from plotsim_core.config.parent_keys import ParentKeys, read_parent_keys
 from plotsim_core.config.partial import partial_part
 from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
+from plotsim_core.config.read_columns import read_columns
 from plotsim_core.config.table_kind import TABLE_FORMS, declared_forms
 from plotsim_core.config.table_shape import PERIOD, TIME, UNIT, Shape, read_shapes
-from plotsim_core.config.tables import Column, DeclaredTable, Table, derived_column
+from plotsim_core.config.tables import DeclaredTable, Table, derived_column
 from plotsim_core.config.words import enumeration
 from plotsim_core.config.written_tables import list_or_empty, written_per
-from plotsim_core.errors import ConfigError, Problem, value_text
-from plotsim_core.families import UnknownMember, did_you_mean, nearest
+from plotsim_core.errors import Problem, value_text
+from plotsim_core.families import nearest
 
 
 def read_tables(sections: Mapping[str, Any], unit: str, problems: list[Problem]) -> list[DeclaredTable]:
@@ -49,7 +49,7 @@ def _shaped_table(
     if kind is None or not spelling:
         if shape is not None:
             problems.append(_unfit_shape(raw, shape).under(path))
-        _columns(f"{path}.columns", raw.get("columns"), problems)
+        read_columns(f"{path}.columns", raw.get("columns"), problems)
         return DeclaredTable(name, path, None, None, _column_names(raw), is_open=True)
     words = list(dict.fromkeys([*(word for word in words_of(kind) if word not in kind.older), *kind.shape_words]))
     unknown_words = [key for key in raw if key not in words]
@@ -142,9 +142,11 @@ def _table(path: str, section: str, raw: Any, unit: str, foreign: Sequence[str],
     problem_count = len(problems)
     raw, kind = _recognised(path, section, raw, unit, foreign, problems)
     if kind is None:
-        name = raw["name"] if is_name(raw.get("name")) else ""
-        _columns(f"{path}.columns", raw.get("columns"), problems)
         problems.append(_unknown_kind(path, section, raw))
+        raw, kind = _recognised(path, section, _with_likely_values(section, raw), unit, foreign, [])
+    if kind is None:
+        name = raw["name"] if is_name(raw.get("name")) else ""
+        read_columns(f"{path}.columns", raw.get("columns"), problems)
         return DeclaredTable(name, path, None, None, _column_names(raw), is_open=_is_open(raw))
     declared = _read_table(path, raw, kind, problems)
     return (
@@ -158,12 +160,15 @@ def _read_table(path: str, raw: Mapping[str, Any], kind: type[Table], problems: 
     problem_count = len(problems)
     is_optional = not kind.model_fields["columns"].is_required()
     has_no_columns = is_optional and raw.get("columns") in (None, [], ())
-    columns = [] if has_no_columns else _columns(_joined(path, "columns"), raw.get("columns"), problems)
+    pairs = [] if has_no_columns else read_columns(_joined(path, "columns"), raw.get("columns"), problems)
+    columns = [column for column, _ in pairs if column is not None]
+    partial_columns = tuple(column for _, column in pairs if column is not None)
     completed = {**raw, "columns": columns if columns or has_no_columns else [_PLACEHOLDER]}
     table: Table | None = validated(kind.model_validate, completed, path, kind, problems)
     is_whole = len(problems) == problem_count
     rest = (table or partial_part(kind, completed, ("name", "columns"))) if columns and not is_whole else None
-    return DeclaredTable(name, path, kind, table if is_whole else None, _column_names(raw), rest, _is_open(raw))
+    whole_table = table if is_whole else None
+    return DeclaredTable(name, path, kind, whole_table, _column_names(raw), rest, partial_columns, _is_open(raw))
 
 
 def _joined(path: str, word: str) -> str:
@@ -219,15 +224,30 @@ def _without_foreign(raw: Mapping[str, Any], foreign: Sequence[str]) -> Mapping[
     return {**raw, "columns": [c for c in columns if not (isinstance(c, Mapping) and c.get("type") in foreign_types)]}
 
 
-def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
-    """Return the problem of a table that no kind recognises, by the words that distinguish kinds: those with fixed
-    values."""
+def _distinguishing_words(section: str) -> dict[str, list[Any]]:
+    """Return the words that tell kinds apart, those with fixed values, each with its values."""
     choices: dict[str, list[Any]] = {}
-    known_words = {name for kind in declared_forms().values() for name in words_of(kind)}
     for kind in declared_forms(section).values():
         for name, field in kind.model_fields.items():
             if get_origin(field.annotation) is Literal:
                 choices.setdefault(name, []).extend(v for v in get_args(field.annotation) if v not in choices.get(name, ()))
+    return choices
+
+
+def _with_likely_values(section: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a table as written whose words that tell kinds apart have the value of which theirs is a misspelling."""
+    likely_values = {
+        word: nearest(raw[word], [value for value in values if isinstance(value, str)])
+        for word, values in _distinguishing_words(section).items()
+        if isinstance(raw.get(word), str)
+    }
+    return {**raw, **{word: value for word, value in likely_values.items() if value is not None}}
+
+
+def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
+    """Return the problem of a table that no kind recognises, by the words that distinguish kinds."""
+    choices = _distinguishing_words(section)
+    known_words = {name for kind in declared_forms().values() for name in words_of(kind)}
     pairs = [(name, value) for name, values in choices.items() for value in values]
     examples = " or ".join(f"`{name}: {value if isinstance(value, str) else value_text(value)}`" for name, value in pairs)
     for key, value in raw.items():
@@ -236,131 +256,6 @@ def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
         if key not in known_words and nearest(str(key), list(choices)):
             return unknown_key(f"{path}.{key}", str(key), list(choices))
     return Problem(path, "cannot tell what kind of table this is", f"give {examples}")
-
-
-def _columns(path: str, raw: Any, problems: list[Problem]) -> list[Column]:
-    if raw is None:
-        problems.append(Problem(path, "is missing", "at least one column: { name: type }"))
-        return []
-    if not isinstance(raw, list | tuple) or not raw:
-        text = "none" if raw in ([], ()) else value_text(raw)
-        problems.append(Problem(path, f"expected at least one column, as name: type or as a list, found {text}"))
-        return []
-    columns = [_column(f"{path}[{index}]", item, problems) for index, item in enumerate(raw)]
-    return [column for column in columns if column is not None]
-
-
-_STORED_AS = (
-    "str",
-    "text",
-    "varchar",
-    "char",
-    "integer",
-    "number",
-    "numeric",
-    "double",
-    "boolean",
-    "datetime",
-    "time",
-    "formula",
-)
-"""What people write who mean what values are stored as."""
-UNIQUE = "unique"
-"""The option of sources that can give each row a value of its own."""
-_COMMON_KEYS = tuple(word for word in words_of(Column) if word != "source")
-
-
-def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
-    if not isinstance(raw, Mapping):
-        problems.append(Problem(path, f"expected a column, with name and type, found {value_text(raw)}"))
-        return None
-    source_class = _source_class(path, raw.get("type"), problems) if "type" in raw else None
-    options = words_of(source_class) if source_class else []
-    argument = None if source_class is None or ("." not in raw["type"] and source_class.beside) else source_class.argument
-    if argument is not None:
-        options.remove(argument)
-    common = {key: raw[key] for key in _COMMON_KEYS if key in raw}
-    other_keys = {
-        key: value for key, value in raw.items() if key not in _COMMON_KEYS and (source_class is None or key not in options)
-    }
-    if source_class is not None or "type" not in raw:
-        unknown_keys = (
-            other_keys
-            if source_class is not None
-            else {key: raw[key] for key in other_keys if nearest(str(key), list(_COMMON_KEYS))}
-        )
-        missing_keys = [key for key in ("name", "type") if key not in raw]
-        problems.extend(_unknown_option(f"{path}.{key}", str(key), options, source_class) for key in unknown_keys)
-        misspelt_keys = {nearest(str(key), missing_keys) for key in unknown_keys}
-        problems.extend(Problem(f"{path}.{key}", "is missing") for key in missing_keys if key not in misspelt_keys)
-        if missing_keys or source_class is None:
-            return None
-    draft = validated(Column.model_validate, {**common, "source": DerivedColumn()}, path, Column, problems)
-    if source_class is None:
-        return None
-    source_options = {key: raw[key] for key in options if key in raw}
-    if argument is not None:
-        source_options[argument] = raw["type"].partition(".")[2]
-    source_problems: list[Problem] = []
-    source = validated(source_class.model_validate, source_options, path, source_class, source_problems)
-    problems.extend(
-        replace(p, path=f"{path}.type") if argument is not None and p.path == f"{path}.{argument}" else p
-        for p in source_problems
-    )
-    if source is not None and draft is None and is_name(raw["name"]):  # an option that all columns have is wrong
-        draft = Column(name=raw["name"], type=raw["type"], source=DerivedColumn())
-    return None if draft is None or source is None else draft.model_copy(update={"source": source})
-
-
-def _unknown_option(path: str, key: str, options: list[str], source: type[DeclaredSource] | None) -> Problem:
-    """Return the problem of a key that a column of a source does not have."""
-    if key == UNIQUE and source is not None:
-        keepers = [word for word, other in SOURCES.items() if UNIQUE in other.model_fields]
-        message = f"has no place here: what '{source.word}' gives has no numbers of which each row could keep one"
-        return Problem(path, message, f"these can be unique: {', '.join(keepers)}")
-    return unknown_key(path, key, [*_COMMON_KEYS, *options])
-
-
-def _type_hint(word: str) -> str:
-    """Return what to write in the place of a type that no source has."""
-    sources = [(name, source) for name, source in SOURCES.items() if not source.is_old_spelling]
-    offering = next((name for name, source in sources if source.offers(word)), None)
-    if offering is not None:
-        return f"did you mean '{offering}.{word}'?"
-    if word.lower() in _STORED_AS:
-        return f"{USUAL_SOURCES}; `as` says what they are stored as"
-    return did_you_mean(word, [name for name, _ in sources], SOURCES.page)
-
-
-def _source_class(path: str, type_: Any, problems: list[Problem]) -> type[DeclaredSource] | None:
-    """Return the source that a column's type names."""
-    if not isinstance(type_, str):
-        problems.append(Problem(f"{path}.type", f"expected a text, found {value_text(type_)}"))
-        return None
-    word, dot, _ = type_.partition(".")
-    try:
-        source = SOURCES[word]
-    except UnknownMember as unknown:
-        problems.append(Problem(f"{path}.type", unknown.message, _type_hint(word)))
-        return None
-    if bool(dot) != (source.argument is not None) and (dot or not source.beside):
-        hint = (
-            f"write it like {source.example}"
-            if source.argument
-            else f"it takes nothing after a dot: its options stand beside it, behind `type: {word}`"
-        )
-        problems.append(Problem(f"{path}.type", f"cannot read '{type_}' as a {word} column", hint))
-        return None
-    return source
-
-
-def column(name: str, type_: str, **options: Any) -> Column:
-    """Return the column of that name and type. Raises ConfigError if there is no such column."""
-    problems: list[Problem] = []
-    result = _column(name, {"name": name, "type": type_, **options}, problems)
-    if result is None:
-        raise ConfigError(problems)
-    return result
 
 
 _PLACEHOLDER = derived_column("placeholder", "placeholder")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from plotsim_core.config import (
@@ -20,7 +20,8 @@ from plotsim_core.config import (
     check_tables,
     missing,
 )
-from plotsim_core.config.parts import Parts
+from plotsim_core.config.partial import known_problems
+from plotsim_core.config.parts import Parts, lies_in
 from plotsim_core.errors import Problem
 
 
@@ -81,13 +82,24 @@ RULES = (
 
 def rule_problems(parts: Parts, wrong_paths: Iterable[str]) -> list[Problem]:
     """Return the problems of all rules; `wrong_paths` are where something is wrong already."""
-    problems = list(_problems((rule for rule in RULES if not rule.of_sound), parts))
+    first_rules = [rule for rule in RULES if not rule.of_sound]
+    problems = [*_problems(first_rules, parts), *_partial_problems(first_rules, parts)]
     paths = [*wrong_paths, *(problem.path for problem in problems)]
     sound_parts = parts if not paths else parts.sound(paths)
     problems += _problems((rule for rule in RULES if rule.of_sound), sound_parts)
     if paths:
         problems += _problems((rule for rule in RULES if rule.by_column), parts.sound(paths, by_column=True))
     return [*dict.fromkeys(problems)]
+
+
+def _partial_problems(rules: Sequence[Rule], parts: Parts) -> Iterator[Problem]:
+    """Yield what the rules find of partial items, each among the sound ones."""
+    for kind in parts.kinds:
+        for path, completed in kind.with_partial_items:
+            for rule in rules:
+                for problem in known_problems(rule.problems(completed)):
+                    if lies_in(problem.path, path):
+                        yield problem.under(kind.path)
 
 
 def _problems(rules: Iterable[Rule], parts: Parts) -> Iterator[Problem]:

@@ -251,9 +251,10 @@ def row_noun(table: Table) -> str:
 class DeclaredTable:
     """A table as far as it could be read: `kind` is None where none recognises it, `table` when something in it is wrong.
 
-    `rest` is then the table of the columns that could be read (None if that is not known either). `columns` are the names of
-    all columns, empty where they could not be read; with `is_open` they are not all known. So is `name`. `written` maps
-    paths within the table, in the words of its kind, to those as written.
+    `rest` is then the table of the columns that could be read (None if that is not known either), `partial_columns` are
+    those of which something could be. `columns` are the names of all columns, empty where they could not be read; with
+    `is_open` they are not all known. So is `name`. `written` maps paths within the table, in the words of its kind, to those
+    as written.
     """
 
     name: str
@@ -262,6 +263,7 @@ class DeclaredTable:
     table: Table | None
     columns: tuple[str, ...] = ()
     rest: Table | None = None
+    partial_columns: tuple[Column, ...] = ()
     is_open: bool = False
     written: Mapping[str, str] = field(default_factory=dict)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -59,8 +59,18 @@ add_scalars(_PlainLoader)
 add_scalars(_FastLoader)
 
 
-def compose(text: str, source: str) -> tuple[Any, yaml.Node | None]:
-    """Return the value of YAML text, and the node that it was made from (None where there is none).
+@dataclass(frozen=True)
+class Composed:
+    """The value of YAML text, the node that it was made from (None where there is none), and the keys that stand twice in a
+    mapping, as problems; of those the first counts."""
+
+    value: Any
+    root: yaml.Node | None
+    repeated_keys: tuple[Problem, ...] = ()
+
+
+def compose(text: str, source: str) -> Composed:
+    """Return what YAML text says.
 
     Raises ConfigError, naming `source`, if the text cannot be parsed, and for tags, keys and numbers that are not allowed.
     """
@@ -78,8 +88,9 @@ def compose(text: str, source: str) -> tuple[Any, yaml.Node | None]:
     except RecursionError:
         raise ConfigError([_invalid("nested too deeply", None)], source) from None
     if values.problems:
-        raise ConfigError(sorted(values.problems, key=lambda problem: (problem.line, problem.column)), source)
-    return value, root
+        problems = [*values.problems, *values.repeated_keys]
+        raise ConfigError(sorted(problems, key=lambda problem: (problem.line, problem.column)), source)
+    return Composed(value, root, tuple(values.repeated_keys))
 
 
 def _root(text: str) -> yaml.Node | None:
@@ -170,10 +181,11 @@ def _invalid(reason: str, mark: yaml.Mark | None) -> Problem:
 
 class _Values:
     """The values of nodes. A node that an alias names again is one value. What is not allowed is kept in `problems`, and its
-    value is nothing."""
+    value is nothing. `repeated_keys` are keys that stand twice in a mapping."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.repeated_keys: list[Problem] = []
         self._values: dict[yaml.Node, Any] = {}
         self._entries: dict[yaml.Node, list[_Entry]] = {}
         self._open: set[yaml.Node] = set()
@@ -214,7 +226,8 @@ class _Values:
                 continue
             key = self._key(key_node)
             if key in first_lines:
-                self._refuse(f"the key {value_text(key)} stands twice, first in line {first_lines[key]}", key_node)
+                reason = f"the key {value_text(key)} stands twice, first in line {first_lines[key]}"
+                self.repeated_keys.append(_invalid(reason, key_node.start_mark))
                 continue
             first_lines[key] = key_node.start_mark.line + 1
             mapping[key] = self.value(value_node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from plotsim_core.config.dataset import ALIASES, Dataset
@@ -46,7 +47,8 @@ def importer_of(raw: Any) -> type[Importer] | None:
 def _mixed_words(importer: type[Importer], document: Document) -> Iterator[Problem]:
     """Yield the words of this language in a file of another system."""
     sign = next(sign for sign in importer.signs if sign in document.value)
-    (place,) = document.located([Problem(sign, "unknown key")])  # of a key, so its line is that of the word
+    alone = replace(document, problems=())
+    (place,) = alone.located([Problem(sign, "unknown key")])  # of a key, so its line is that of the word
     line = f" (line {place.line})" if place.line else ""
     own_words = {*Dataset.model_fields, *ALIASES} - importer.keys
     for word in document.value:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.read_tables import column
+from plotsim_core.config.read_columns import column
 from plotsim_core.config.tables import (
     Column,
     Table,

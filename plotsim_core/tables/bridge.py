@@ -24,7 +24,7 @@ from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.column_source import SOURCES, History
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
-from plotsim_core.config.read_tables import column
+from plotsim_core.config.read_columns import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
 from plotsim_core.config.tables import Column, Table

@@ -17,7 +17,7 @@ from plotsim_core.columns.row_relations import row_counts_of, rows_of
 from plotsim_core.columns.sequence import place_column
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, number_or_pair
-from plotsim_core.config.read_tables import column
+from plotsim_core.config.read_columns import column
 from plotsim_core.config.row_counts import Between, between
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge

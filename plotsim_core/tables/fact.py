@@ -15,7 +15,7 @@ from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.absent_words import MOMENT_OF_UNITS, Absence
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
-from plotsim_core.config.read_tables import column
+from plotsim_core.config.read_columns import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.table_kind import Knowledge, Section

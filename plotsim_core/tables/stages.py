@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.read_tables import column
+from plotsim_core.config.read_columns import column
 from plotsim_core.config.tables import Column
 from plotsim_core.config.words import phrase
 from plotsim_core.families import Family

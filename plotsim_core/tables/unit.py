@@ -18,7 +18,7 @@ from plotsim_core.columns.rows import CURRENT, Rows
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.column_source import History
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.read_tables import column
+from plotsim_core.config.read_columns import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
 from plotsim_core.config.table_shape import Shape, Spelling, spelled

@@ -11,7 +11,7 @@ from dataclasses import replace
 from plotsim_core.columns.dependencies import nullable_in
 from plotsim_core.config.check_output import WIDE, WideColumn, wide_columns
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.read_tables import column
+from plotsim_core.config.read_columns import column
 from plotsim_core.config.tables import Column
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.plan.schemas import DERIVED, column_plan
