@@ -12,9 +12,9 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.columns.foreign_key import child_counts
 from plotsim_core.columns.kept_rows import kept_rows
 from plotsim_core.columns.row_kind import Targets
+from plotsim_core.columns.row_relations import child_counts
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.config.column_source import Owners
 from plotsim_core.engine.foreign_units import all_units, last_periods

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pyarrow as pa
 
 from plotsim_core.arrow import ArrowArray
@@ -30,9 +29,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import Column, Table, matched_origin, may_be_null, row_noun
 from plotsim_core.config.words import capitalised, enumeration, phrase
-from plotsim_core.engine.roster import Units
-from plotsim_core.numerics.arrays import Integers
-from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
 @add_source
@@ -155,20 +152,6 @@ class Reference(ReferenceOptions):
         if self.column is not None or id_column is None:
             return target.values(target.table.column(self.column or ""))
         return target.values(id_column)
-
-
-def child_counts(population: Population, table: Table, units: Units) -> Integers:
-    """Return the number of rows of each unit in a dimension of units or of their children."""
-    count, numbers = table.row_count, np.ones(len(units), dtype=np.int64)
-    if count is None:
-        return numbers
-    counts = [count.of_segment(segment.spec.name) for segment in population.segments]
-    if all(other is count for other in counts):
-        return count.drawn(population.seed, table.name, units.address)
-    for segment, segment_count in enumerate(counts):
-        is_in_segment = units.segment == segment
-        numbers[is_in_segment] = segment_count.drawn(population.seed, table.name, units.address[is_in_segment])
-    return numbers
 
 
 def history_dimension(dataset: Dataset) -> tuple[Table, History] | None:

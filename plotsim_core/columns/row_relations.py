@@ -13,9 +13,10 @@ from plotsim_core.columns.row_kind import row_kind
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.columns.source import fill
 from plotsim_core.config.row_count import MOST, Level, RowCount
+from plotsim_core.config.tables import Table
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.memory import Recent
-from plotsim_core.engine.roster import take
+from plotsim_core.engine.roster import Units, take
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.arrays import Integers
@@ -116,6 +117,31 @@ def row_counts_of(table: TablePlan, parent: Rows) -> Integers:
     if all(other is count for other in counts):
         return count.drawn(population.seed, table.stream, parent.address)
     return _counts_of_segments(counts, table, parent)
+
+
+def child_counts(population: Population, table: Table, units: Units) -> Integers:
+    """Return the number of rows of each unit in a dimension of units or of their children."""
+    count, numbers = table.row_count, np.ones(len(units), dtype=np.int64)
+    if count is None:
+        return numbers
+    counts = [count.of_segment(segment.spec.name) for segment in population.segments]
+    if all(other is count for other in counts):
+        return _counts_of_units(count, population, table, units)
+    for segment, segment_count in enumerate(counts):
+        is_in_segment = units.segment == segment
+        segment_units = take(units, np.flatnonzero(is_in_segment))
+        numbers[is_in_segment] = _counts_of_units(segment_count, population, table, segment_units)
+    return numbers
+
+
+def _counts_of_units(count: RowCount, population: Population, table: Table, units: Units) -> Integers:
+    level = None
+    if count.driver is not None:
+        block = Block(population, Slice(population.first, population.first + 1, 0, len(units)), units)
+        places = np.arange(len(units), dtype=np.int64)
+        unit_rows = Rows(block=block, address=units.address, unit=places, period=units.arrival)
+        level = _level(population.dimension, count.driver, unit_rows)
+    return count.drawn(population.seed, table.name, units.address, level)
 
 
 def _dealt(count: RowCount, table: TablePlan, parent: Rows) -> Integers:

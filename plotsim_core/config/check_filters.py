@@ -85,10 +85,16 @@ def row_counts(parts: Parts) -> Iterator[Problem]:
     for declaration in parts.tables:
         table = declaration.table
         count = None if table is None else table.row_count
-        parent = None if table is None else tables.get(table.parent_name or "")
-        if table is None or count is None or count.driver is None or parent is None:
+        if table is None or count is None or count.driver is None:
             continue
-        columns = {column.name: column for column in parent.all_columns(dataset)}
+        parent = tables.get(table.parent_name or "") or (dataset.own_unit_dimension if table.is_state else None)
+        columns = {} if parent is None else {column.name: column for column in parent.all_columns(dataset)}
+        if parent is None or count.driver not in columns:
+            continue
+        if parent.is_unit_dimension and changing_sources(columns[count.driver], parent):
+            message = f"{parent.name}.{count.driver} changes with time, and rows of {table.name} are there from the first"
+            yield declaration.placed(Problem("rows", message, "name a column that stays as it is"))
+            continue
         type_ = column_type(columns[count.driver], dataset)
         if kind_of_type(type_) not in ("whole", "number"):
             message = f"{parent.name}.{count.driver} is {noun_of(type_)}, and no number of rows"

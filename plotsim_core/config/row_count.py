@@ -183,12 +183,11 @@ def driver_problems(name: str, path: str, scale: float, table: Table, scope: Sco
         else:
             yield Problem(path, f"{parent.name} has no column '{name}'", did_you_mean(name, list(parent.columns)))
         return
-    unit = scope.unit_dimension
-    if name not in scope.metrics and unit is not None and name in {column.name for column in unit.columns}:
-        message = f"'{name}' is a column of {unit.name}, and no column says how many rows a {scope.unit_word} has"
-        yield Problem(
-            path, message, "give a number, [least, most] or a distribution; columns say it for rows of other tables"
-        )
+    units = scope.declared_units
+    if name not in scope.metrics and units is not None and (name in units.columns or units.is_open):
+        if not table.is_state and name in units.columns:
+            message = f"'{name}' is a column of {units.name}, and no column says how many rows there are in a period"
+            yield Problem(path, message, "give a number, [least, most], a distribution or a metric")
         return
     yield from scope.unknown_metric(name, path)
     metric = scope.metrics.get(name)

@@ -76,9 +76,14 @@ class Scope:
         return None if declared is None else declared.table
 
     @property
+    def declared_units(self) -> DeclaredTable | None:
+        """The dimension of the units as far as it could be read; None where it is missing."""
+        return next((t for t in self.tables.values() if t.kind is not None and t.kind.is_unit_dimension), None)
+
+    @property
     def unit_dimension(self) -> Table | None:
         """The dimension of the units; None where it is missing or wrong."""
-        return next((t.table for t in self.tables.values() if t.kind is not None and t.kind.is_unit_dimension), None)
+        return None if self.declared_units is None else self.declared_units.table
 
     @property
     def date_dimension(self) -> Table | None:

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from plotsim_core.columns.foreign_key import child_counts
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.reference_options import referenced_table
+from plotsim_core.columns.row_relations import child_counts
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.column_source import SOURCES, History

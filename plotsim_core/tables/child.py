@@ -5,7 +5,7 @@ Children arrive with their unit. `count` is how many each unit has: a number, [l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,11 +13,13 @@ from pydantic import BeforeValidator
 
 from plotsim_core.columns.any_child import any_child
 from plotsim_core.columns.distinct import distinct_positions
-from plotsim_core.columns.foreign_key import child_counts, reference_of
+from plotsim_core.columns.foreign_key import reference_of
 from plotsim_core.columns.kept_rows import kept_rows
 from plotsim_core.columns.popularity import popular_indexes
 from plotsim_core.columns.row_kind import Targets
+from plotsim_core.columns.row_relations import child_counts
 from plotsim_core.columns.rows import Rows, sibling_numbers
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.filtered import FilteredTable
 from plotsim_core.config.model import Group, number_pair_or_groups
@@ -150,6 +152,12 @@ class UnitChildren(UnitRows, FilteredTable):
     @property
     def row_count(self) -> RowCount:
         return self.rows
+
+    def row_origins(self) -> Iterator[Origin]:
+        yield from super().row_origins()
+        if self.rows.driver is not None:
+            names = [column.source.target_name for column in self.columns if column.name in self.parent_keys]
+            yield from ((name, self.rows.driver) for name in names[:1] if name is not None)
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from super().check(scope)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.foreign_key import child_counts
 from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.row_relations import child_counts
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.model import Name

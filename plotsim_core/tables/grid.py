@@ -15,8 +15,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.foreign_key import child_counts
 from plotsim_core.columns.kept_rows import kept_rows
+from plotsim_core.columns.row_relations import child_counts
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.filtered import FilteredTable

@@ -19,7 +19,9 @@ window: [2024-01, 2024-06, month]
 metrics: [{ name: visits, type: count, polarity: positive, mean: [2, 30] }]
 segments: [{ name: all, count: 60, archetype: growth }]
 tables:
-- { name: customers, per: customer, columns: { customer_id: id } }
+- { name: customers, per: customer, columns: { customer_id: id, seats: { type: range, range: [0, 9] } } }
+- { name: users, per: customer, rows: seats, columns: { user_id: id } }
+- { name: phones, per: users, rows: [1, 2], columns: { phone: sequence } }
 - name: orders
   per: [customer, period]
   rows: { poisson: visits, scale: 0.2 }
@@ -35,7 +37,7 @@ tables:
   columns: { loan_id: id, tenure: { type: choice, values: [12, 24, 60] }, due: { type: = tenure / 12, hidden: true } }
 - { name: repayments, per: loans, rows: { metric: due, scale: 12 }, columns: { place: sequence } }
 """
-CHILDREN = ("lines", "notes", "marks", "repayments")
+CHILDREN = ("users", "phones", "lines", "notes", "marks", "repayments")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,7 @@ def plan() -> Plan:
 @pytest.mark.parametrize(
     ("parent", "child", "key", "rows"),
     [
+        ("customers", "users", "customer_id", "seats"),
         ("orders", "lines", "order_id", "items"),
         ("loans", "repayments", "loan_id", "tenure"),
         ("calls", "notes", "call_id", "coalesce(length, 0)"),
@@ -91,9 +94,10 @@ def test_a_period_alone_is_that_of_the_whole(plan: Plan, name: str) -> None:
 def test_more_rows_and_units_move_none(plan: Plan) -> None:
     raw = yaml.safe_load(TEXT)
     raw["segments"].append({"name": "new", "count": 5, "archetype": "growth"})
-    raw["tables"][6]["rows"] = 900
+    loans = next(table for table in raw["tables"] if table["name"] == "loans")
+    loans["rows"] = 900
     larger = from_mapping(raw, name="case")
-    for name in ("lines", "repayments"):
+    for name in ("users", "phones", "lines", "repayments"):
         assert set(map(str, whole(plan, name).to_pylist())) < set(map(str, whole(larger, name).to_pylist()))
 
 

@@ -95,6 +95,11 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
         "charms": ["rings"], "notches": ["keys"], "teeth": ["notches"], "cuts": ["notches"],
         "seen": ["keys"], "shown": ["kinds"], "visits": ["bins"], "things": ["visits"], "marks": ["things"],
     }  # fmt: skip
+    unit = next(table for table in raw["dimensions"] if table.get("per") == "unit" and "count" not in table)
+    has_pegs = any(column["name"] == "pegs" for column in unit["columns"])
+    if not has_pegs and draw(st.booleans()):  # a column of the units says how many rings each has
+        unit["columns"].append({"name": "pegs", "type": "range", "range": [0, 3]})
+        tables["rings"]["rows"] = "pegs"
     wanted = draw(st.lists(st.sampled_from([*tables]), min_size=1, max_size=4, unique=True))
     for name in wanted:
         wanted += [parent for parent in needs.get(name, []) if parent not in wanted]
