@@ -22,7 +22,7 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import is_listed, with_defaults
 from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.config.tables import DeclaredTable
-from plotsim_core.config.units import FurtherKind, further_kinds, reading_order, unit_dimensions
+from plotsim_core.config.units import FurtherKind, further_kinds, kind_names, reading_order, unit_dimensions
 from plotsim_core.config.written_tables import list_or_empty, written_per
 from plotsim_core.errors import Problem, value_text
 
@@ -51,15 +51,17 @@ def _read_kinds(
     completed = with_defaults(sections)
     order = reading_order(completed, kinds)
     names = [unit_dimensions(completed if kind is None else kind.raw) for kind in order]
+    names_of_kinds = {kind: kind_names(completed if kind is None else kind.raw) for kind in order}
     read_kinds: list[Parts] = []
     position = order.index(None)
     for index, kind in enumerate(order):
-        later = frozenset(name for kind_names in names[index + 1 :] for name in kind_names)
+        later = frozenset(name for later_names in names[index + 1 :] for name in later_names)
+        others = {name: unit for other in order if other is not kind for name, unit in names_of_kinds[other].items()}
         if kind is None:
-            read_kinds.append(_kind_parts(sections, completed, read_kinds, later, wrong_files, problems))
+            read_kinds.append(_kind_parts(sections, completed, read_kinds, later, others, wrong_files, problems))
         else:
             kind_problems: list[Problem] = []
-            read_kinds.append(_kind_parts(kind.raw, kind.raw, read_kinds, later, wrong_files, kind_problems, kind))
+            read_kinds.append(_kind_parts(kind.raw, kind.raw, read_kinds, later, others, wrong_files, kind_problems, kind))
             problems.extend(problem.under(kind.path) for problem in kind_problems if kind.declares(problem.path))
     root = read_kinds.pop(position)
     return replace(root, units=tuple(read_kinds), position=position)
@@ -70,13 +72,14 @@ def _kind_parts(
     completed: Mapping[str, Any],
     units: Sequence[Parts],
     later: frozenset[str],
+    others: Mapping[str, str],
     wrong_files: Sequence[str],
     problems: list[Problem],
     kind: FurtherKind | None = None,
 ) -> Parts:
     """Return the valid parts of a kind of unit, from its sections as written, and as completed by defaults; `units` are the
-    kinds that it may refer to, `later` the names of the units of those that it may not, `wrong_files` the paths of files of
-    listed tables that cannot be read."""
+    kinds that it may refer to, `later` the names of the units of those that it may not, `others` the kinds that names of
+    other kinds and their tables belong to, `wrong_files` the paths of files of listed tables that cannot be read."""
     partial_items: list[tuple[str, str, Part]] = []
     values: dict[str, Any] = {name: _list_items(name, completed.get(name), problems, partial_items) for name in LISTS}
     for name, field in Dataset.model_fields.items():
@@ -92,7 +95,7 @@ def _kind_parts(
         replace(table, table=None, is_open=True)
         if any(path.startswith(f"{prefix}{table.path}.rows") for path in wrong_files)
         else table
-        for table in _tables(sections, completed, units, problems)
+        for table in _tables(sections, completed, units, others, problems)
     )
     scope = _scope(values, completed, units, later)
     items = tuple(partial_items)
@@ -100,7 +103,11 @@ def _kind_parts(
 
 
 def _tables(
-    sections: Mapping[str, Any], completed: Mapping[str, Any], units: Sequence[Parts], problems: list[Problem]
+    sections: Mapping[str, Any],
+    completed: Mapping[str, Any],
+    units: Sequence[Parts],
+    others: Mapping[str, str],
+    problems: list[Problem],
 ) -> Iterator[DeclaredTable]:
     dimensions = list_or_empty(completed.get("dimensions"))
     foreign_names = [name for kind in units for name in unit_dimensions(kind.raw)]
@@ -109,7 +116,7 @@ def _tables(
     unit = str(sections.get("unit", ""))
     for section in SECTIONS[:-1]:
         yield from read_section(section, completed.get(section), unit, foreign_names, problems)
-    yield from read_tables(completed, unit, problems)
+    yield from read_tables(completed, unit, others, problems)
 
 
 def _is_plain(table: Any) -> bool:

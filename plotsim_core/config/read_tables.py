@@ -21,15 +21,18 @@ from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import nearest
 
 
-def read_tables(sections: Mapping[str, Any], unit: str, problems: list[Problem]) -> list[DeclaredTable]:
-    """Return the valid tables of the section `tables`, and add the problems of the others to `problems`."""
+def read_tables(
+    sections: Mapping[str, Any], unit: str, other_kinds: Mapping[str, str], problems: list[Problem]
+) -> list[DeclaredTable]:
+    """Return the valid tables of the section `tables`, and add the problems of the others to `problems`. `other_kinds` maps
+    the names of other kinds of unit, and of their tables, to these kinds."""
     raw = sections.get("tables")
     if raw is None:
         return []
     if not isinstance(raw, list | tuple):
         problems.append(Problem("tables", f"expected a list of tables, found {value_text(raw)}"))
         return [DeclaredTable("", "tables", None, None)]
-    shapes = read_shapes(sections, unit, problems)
+    shapes = read_shapes(sections, unit, problems, other_kinds)
     keys = read_parent_keys(sections, unit, shapes)
     return [
         _shaped_table(f"tables[{index}]", item, shape, parent_keys, problems)

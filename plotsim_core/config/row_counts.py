@@ -73,8 +73,8 @@ class Between(RowCount):
 @add_row_count
 class Following(RowCount):
     """As many rows as the true value of a metric in the period, or for rows that belong to units or to rows of a table as a
-    column of theirs says, times `scale`: exact where the product is whole, and rounded up or down by chance, right on average, where
-    it is not."""
+    column of theirs says, times `scale`: exact where the product is whole, and rounded up or down by chance, right on
+    average, where it is not."""
 
     word = "metric"
     example = "visits"

@@ -36,6 +36,8 @@ SHAPE_WORDS = {
 WHEN = ("metric", "above", "below", "for", "ends_unit", "refire", "again_after")
 """Words of a crossing, which stand under `when`."""
 _RESERVED = (PERIOD, TIME)
+NO_KINDS: Mapping[str, str] = {}
+"""The names of other kinds of unit, where there are none."""
 NOTHING = ("nothing", "none", "table", "plain")
 """What people write who mean a table that is per nothing."""
 
@@ -101,9 +103,11 @@ def unit_table_name(sections: Mapping[str, Any], unit: str) -> str:
     return next(iter(shaped), default if default in of_units else next(iter(of_units), default))
 
 
-def read_shapes(sections: Mapping[str, Any], unit: str, problems: list[Problem]) -> list[Shape | None]:
+def read_shapes(
+    sections: Mapping[str, Any], unit: str, problems: list[Problem], other_kinds: Mapping[str, str] = NO_KINDS
+) -> list[Shape | None]:
     """Return the shape of each table of the section `tables`, None for one whose `per` is wrong, which is added to
-    `problems`."""
+    `problems`. `other_kinds` maps the names of other kinds of unit, and of their tables, to these kinds."""
     tables = list_or_empty(sections.get("tables"))
     unit_table = unit_table_name(sections, unit)
     roots = _roots_of_other_sections(sections)
@@ -144,7 +148,11 @@ def read_shapes(sections: Mapping[str, Any], unit: str, problems: list[Problem])
         names = written_per(raw)
         of_units = (unit, unit_table) if unit else ()
         known_names = list(dict.fromkeys([*of_units[:1], *_RESERVED, *of_units[1:], *written, *roots]))
-        wrong = _wrong_names(raw, names, known_names, of_units)
+        foreign_name = next((name for name in names or () if name in other_kinds and name not in known_names), None)
+        if foreign_name is None:
+            wrong = _wrong_names(raw, names, known_names, of_units)
+        else:
+            wrong = _of_other_kind(foreign_name, other_kinds[foreign_name], names or ())
         ring = circle(str(raw.get("name"))) if isinstance(raw, Mapping) and wrong is None else []
         if len(ring) > 1:
             message = f"rows of {enumeration(sorted(ring))} would belong to each other"
@@ -160,6 +168,15 @@ def read_shapes(sections: Mapping[str, Any], unit: str, problems: list[Problem])
         part_roots = tuple(root((name,)) for name in meaning(names) if name != PERIOD)
         shapes.append(Shape(raw, meaning(names), own_root, is_first, part_roots))
     return shapes
+
+
+def _of_other_kind(name: str, kind: str, names: tuple[str, ...]) -> Problem:
+    """Return the problem of a table with rows of another kind of unit."""
+    is_grid = len(names) > 1
+    noun = "is another kind of unit" if name == kind else f"is a table of {kind} units"
+    hint = "leave out all but one kind" if is_grid else f"write the table where `unit: {kind}` stands"
+    path = f"per[{names.index(name)}]" if is_grid else "per"
+    return Problem(path, f"{name} {noun}, and a table has rows of one kind", hint)
 
 
 def _wrong_names(

@@ -153,6 +153,16 @@ def _named_tables(raw: Raw) -> Iterator[str]:
             yield from type_.split(".")[1:]
 
 
+def kind_names(raw: Raw) -> dict[str, str]:
+    """Return the name of a kind of unit and those of the tables that are its own, each with the kind."""
+    unit = raw.get("unit")
+    if not isinstance(unit, str):
+        return {}
+    sections = ((section, table) for section in SECTIONS for table in list_or_empty(raw.get(section)))
+    tables = [table for section, table in sections if isinstance(table, Mapping) and not _is_shared(section, table)]
+    return {name: unit for name in (unit, *(table.get("name") for table in tables)) if isinstance(name, str)}
+
+
 def unit_dimensions(raw: Raw) -> list[str]:
     """Return the names of the tables of units that a config declares, as far as they can be read."""
     tables = [table for table in list_or_empty(raw.get("dimensions")) if isinstance(table, Mapping)]
