@@ -158,6 +158,9 @@ def _check_table(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
         message = f"rows per {scope.unit} are counted and added up in no column of {table.name}"
         yield Problem("type", message, f"let a query say it: rows of {name} name their {scope.unit}")
     elif declared is None or (declared.table is not None and name not in detail_names):
+        parent_name = None if declared is None or declared.table is None else declared.table.parent_name
+        if parent_name is not None and parent_name not in scope.tables:  # reported there
+            return
         hint = (
             did_you_mean(name, detail_names)
             if detail_names

@@ -40,14 +40,15 @@ def common_words(parts: Parts) -> Iterator[Problem]:
         table = declaration.table
         if table is None:
             continue
-        for index, column in enumerate(table.columns):
+        indices = {name.lower(): index for index, name in enumerate(declaration.columns)}
+        for column in table.columns:
             for problem in (
                 *_nulls(column, table, dataset),
                 *_hidden(column, table, dataset, read_columns),
                 *_conversion(column, dataset),
                 *_idle_decimals(column, dataset),
             ):
-                yield problem.under(f"{declaration.path}.columns[{index}]")
+                yield problem.under(f"{declaration.path}.columns[{indices[column.name.lower()]}]")
 
 
 def _at(problem: Problem, path: str) -> Problem:

@@ -8,7 +8,7 @@ from typing import Any
 from plotsim_core.config.check_columns import null_formula
 from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.model import Part, is_name, mentioned
-from plotsim_core.config.partial import is_read, known_problems
+from plotsim_core.config.partial import known_problems
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import DATE_DIMENSION
@@ -69,9 +69,9 @@ def columns(parts: Parts) -> Iterator[Problem]:
             if not any(problem.path == "type" for problem in problems) and not _names_unknown(column, known_words):
                 problems += known_problems(_source_problems(column, whole_table, unread_columns, parts))
             yield from (problem.under(path) for problem in problems)
-        is_whole = is_read(table) and len(table.columns) == len(declaration.columns)
+        is_whole = len(table.columns) == len(declaration.columns)
         if is_whole and not parts.wrong_words & mentioned(table) and not _names_unknown(table, known_words):
-            yield from (declaration.placed(problem) for problem in table.check(scope))
+            yield from (declaration.placed(problem) for problem in known_problems(table.check(scope)))
 
 
 def _with_column(table: Table, column: Column, declaration: DeclaredTable) -> Table:
@@ -138,6 +138,9 @@ def _may_need(column: Column, unread_columns: list[Any], table: Table, scope: Sc
     if path is None or path.table not in {*scope.tables, *scope.foreign}:
         return False
     is_decided = path.by is None and bool(table.references_to(path.table))
+    targets = {column.source.target_name for column in table.columns} - {None}
+    if not is_decided and not targets <= {*scope.tables, *scope.foreign}:
+        return True
     return any(path.table in mentioned(raw) or not (is_decided or _has_known_type(raw)) for raw in unread_columns)
 
 

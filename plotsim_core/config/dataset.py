@@ -181,6 +181,8 @@ class Dataset(Part):
         return plural(phrase(self.unit))
 
 
+LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "quality")
+"""Sections that are lists, of which each item is read alone."""
 ALIASES = {
     str(choice): name
     for name, field in Dataset.model_fields.items()

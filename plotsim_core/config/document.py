@@ -9,9 +9,11 @@ from typing import Any
 
 import yaml
 
-from plotsim_core.config.dataset import ALIASES
+from plotsim_core.config.dataset import ALIASES, LISTS, Dataset
+from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.config.yaml_values import MERGE, merged_parts, scalar
 from plotsim_core.errors import ConfigError, Problem, key_text
+from plotsim_core.families import nearest
 
 Step = str | int
 _COLUMN = re.compile(r"((?:units\[\d+\]\.)?\w+\[\d+\])\.columns\[(\d+)\]")
@@ -84,7 +86,16 @@ class Document:
 
     def as_written(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return problems of the config, each once, with the paths and the names that their columns have in it."""
-        return list(dict.fromkeys(map(self._as_written, problems)))
+        return list(dict.fromkeys(self._without_unwritten_keys(self._as_written(problem)) for problem in problems))
+
+    def _without_unwritten_keys(self, problem: Problem) -> Problem:
+        """Return a problem whose path leads on to a key of the long form of a value that is written in a short one."""
+        _, steps, rest = _steps(self.source_value, problem.path)
+        value = self.source_value
+        for step in steps:
+            value = value[step]
+        is_short = bool(rest) and bool(steps) and isinstance(value, str | int | float)
+        return replace(problem, path=problem.path.removesuffix(rest).rstrip(".")) if is_short else problem
 
     def _as_written(self, problem: Problem) -> Problem:
         """Return a problem with the paths that its columns have in the config, and with the names that they have there. Of a
@@ -133,6 +144,13 @@ class Document:
         return (*position, *indices), replace(located, path=rest), located
 
 
+def likely_section(key: str, sections: Mapping[Any, Any]) -> str | None:
+    """Return the list of a config that an unknown key is probably meant to be, which is not there; None for other keys."""
+    if key in ALIASES or key in Dataset.model_fields:
+        return None
+    return nearest(key, [name for name in (*LISTS, *SECTIONS) if name not in sections])
+
+
 def _steps(value: Any, path: str) -> tuple[tuple[int, ...], list[Step], str]:
     """Return the way that a path leads through a value, as numbers of entries and as keys and indices, and the rest of the
     path, which is not in the value. Keys may hold dots; sections have other names."""
@@ -142,10 +160,13 @@ def _steps(value: Any, path: str) -> tuple[tuple[int, ...], list[Step], str]:
         if isinstance(value, Mapping):
             keys = [key for key in value if _begins(path, key_text(key))]
             keys = keys or [key for key in value if (name := ALIASES.get(str(key))) and _begins(path, name)]
+            if not keys and not steps:
+                keys = [key for key in value if (name := likely_section(str(key), value)) and _begins(path, name)]
             if not keys:
                 break
             step: Step = max(keys, key=lambda key: len(str(key)))
-            name = key_text(step) if _begins(path, key_text(step)) else ALIASES[str(step)]
+            own_name = ALIASES.get(str(step)) or likely_section(str(step), value) or ""
+            name = key_text(step) if _begins(path, key_text(step)) else own_name
             indices.append(list(value).index(step))
             path = path[len(name) :].removeprefix(".")
         else:

@@ -9,12 +9,12 @@ from typing import Annotated, Any, get_args
 from pydantic import TypeAdapter
 
 from plotsim_core.config.calendar import Calendar
-from plotsim_core.config.dataset import ALIASES, Dataset
-from plotsim_core.config.document import Document
+from plotsim_core.config.dataset import ALIASES, LISTS, Dataset
+from plotsim_core.config.document import Document, likely_section
 from plotsim_core.config.missing import LEAST, missing_sections
 from plotsim_core.config.model import Part, is_name
 from plotsim_core.config.partial import partial_part
-from plotsim_core.config.parts import LISTS, Parts
+from plotsim_core.config.parts import Parts
 from plotsim_core.config.pydantic_errors import part_of, unknown_key, validated, without_misspelt
 from plotsim_core.config.read_tables import read_section, read_tables
 from plotsim_core.config.rules import rule_problems
@@ -23,8 +23,9 @@ from plotsim_core.config.star_schema import is_listed, with_defaults
 from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.config.tables import DeclaredTable
 from plotsim_core.config.units import FurtherKind, further_kinds, kind_names, reading_order, unit_dimensions
-from plotsim_core.config.written_tables import list_or_empty, written_per
+from plotsim_core.config.written_tables import columns_of, list_or_empty, written_per
 from plotsim_core.errors import Problem, value_text
+from plotsim_core.families import nearest
 
 
 def read_parts(document: Document) -> tuple[Parts | None, list[Problem]]:
@@ -41,7 +42,8 @@ def read_parts(document: Document) -> tuple[Parts | None, list[Problem]]:
     parts = _read_kinds(sections, kinds, wrong_files, reading_problems)
     paths = [problem.path for problem in (*reading_problems, *document.problems)]
     problems = without_misspelt([*reading_problems, *rule_problems(parts, paths)])
-    return parts, _without_added(problems, sections)
+    written = {"": sections, **{f"{kind.path}.": kind.sections for kind in kinds}}
+    return parts, _without_added(problems, written)
 
 
 def _read_kinds(
@@ -113,10 +115,20 @@ def _tables(
     foreign_names = [name for kind in units for name in unit_dimensions(kind.raw)]
     foreign_names += [str(table.get("name")) for table in dimensions if is_listed(table)]
     foreign_names += [str(table["name"]) for table in list_or_empty(completed.get("tables")) if _is_plain(table)]
+    foreign_names += _undeclared_names(completed)
     unit = str(sections.get("unit", ""))
     for section in SECTIONS[:-1]:
         yield from read_section(section, completed.get(section), unit, foreign_names, problems)
     yield from read_tables(completed, unit, others, problems)
+
+
+def _undeclared_names(completed: Mapping[str, Any]) -> list[str]:
+    """Return the names that dimensions refer to and no table has, which are misspelt."""
+    tables = [table for section in SECTIONS for table in list_or_empty(completed.get(section)) if isinstance(table, Mapping)]
+    names = {str(table.get("name")) for table in tables}
+    types = [type_ for table in list_or_empty(completed.get("dimensions")) for _, type_ in columns_of(table)]
+    targets = (type_.split(".")[1] for type_ in types if type_.startswith("ref."))
+    return [target for target in dict.fromkeys(targets) if target not in names]
 
 
 def _is_plain(table: Any) -> bool:
@@ -124,10 +136,10 @@ def _is_plain(table: Any) -> bool:
     return isinstance(table, Mapping) and is_name(table.get("name")) and written_per(table) == ()
 
 
-def _without_added(problems: list[Problem], sections: Mapping[str, Any]) -> list[Problem]:
+def _without_added(problems: list[Problem], written: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
     """Return problems without those of added tables that are not in the file, which follow from others, unless there are no
-    others."""
-    missing = tuple(f"{name}[" for name in SECTIONS if not sections.get(name))
+    others. `written` are the sections of each kind of unit, by what its paths begin with."""
+    missing = tuple(f"{start}{name}[" for start, sections in written.items() for name in SECTIONS if not sections.get(name))
     return [problem for problem in problems if not problem.path.startswith(missing)] or problems
 
 
@@ -136,13 +148,16 @@ def _annotated(annotation: Any, metadata: list[Any]) -> Any:
 
 
 def _sections(raw: Mapping[Any, Any], problems: list[Problem]) -> dict[str, Any]:
-    """Return `raw` without unknown keys and with aliases under their own name."""
+    """Return `raw` without unknown keys, with aliases under their own name, and with lists whose key is misspelt."""
     sections: dict[str, Any] = {}
     for key, value in raw.items():
         name = ALIASES.get(str(key), str(key))
         if name not in Dataset.model_fields:
             problems.append(unknown_key(str(key), str(key), [*Dataset.model_fields, *ALIASES]))
-        elif name in sections:
+            name = likely_section(name, raw) or name
+        if name not in Dataset.model_fields:
+            continue
+        if name in sections:
             problems.append(Problem(str(key), f"says the same as {name}; give one of them"))
         elif value is not None:
             sections[name] = value
@@ -179,9 +194,16 @@ def _partial_item(section: str, path: str, model: Any, raw: Any) -> list[tuple[s
     return [] if item is None else [(section, path, item)]
 
 
+def _name_of(item: Any) -> Any:
+    """Return the name of an item of a list as written, also where that key is misspelt."""
+    if not isinstance(item, Mapping):
+        return None
+    return item.get("name", next((value for key, value in item.items() if nearest(str(key), ["name"])), None))
+
+
 def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Parts], later: frozenset[str]) -> Scope:
     items = list_or_empty(raw.get("metrics"))
-    names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
+    names = [_name_of(item) for item in items]
     metrics = {metric.name: metric for _, metric in values["metrics"]}
     tables: dict[str, DeclaredTable] = {}
     for table in values["tables"]:

@@ -39,6 +39,12 @@ class Part(BaseModel):
         return {key: item for key, item in value.items() if item is not None or key not in optional}
 
     @classmethod
+    def member_of(cls, written: Mapping[Any, Any]) -> type[Part] | None:
+        """Return the model that keys and values are written for, where a field may hold one of several; None where none can
+        be told."""
+        return cls
+
+    @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})

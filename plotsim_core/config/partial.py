@@ -66,11 +66,6 @@ def partial_problems(model: type[Part], written: Mapping[str, Any]) -> list[Prob
     return []
 
 
-def is_read(part: Part) -> bool:
-    """Return whether no field of a part is wrong, nor one of a part inside."""
-    return all(value is not UNREAD and (not isinstance(value, Part) or is_read(value)) for value in part.__dict__.values())
-
-
 def known_problems(problems: Iterable[Problem]) -> Iterator[Problem]:
     """Yield the problems that a check finds before it looks at a wrong field."""
     try:
@@ -79,6 +74,9 @@ def known_problems(problems: Iterable[Problem]) -> Iterator[Problem]:
         return
     except TypeError as error:  # a function of another library refuses `UNREAD` as a type
         if Unread.__name__ not in str(error):
+            raise
+    except ValidationError as error:  # and so does a model that a check makes
+        if not any(details["input"] is UNREAD for details in error.errors()):
             raise
 
 
@@ -113,7 +111,8 @@ def _read_or_unread(cls: type[Part], value: Any, handler: Callable[[Any], Any], 
 def _partial_inside(cls: type[Part], value: Any, field_name: str | None) -> Any:
     """Return the partial part that is the value of a field, or `UNREAD` where the field holds something else."""
     models = [] if field_name is None else _models_in(cls.model_fields[field_name].annotation)
-    part = partial_part(models[0], value, ()) if len(models) == 1 and isinstance(value, Mapping) else None
+    model = models[0].member_of(value) if len(models) == 1 and isinstance(value, Mapping) else None
+    part = None if model is None else partial_part(model, value, ())
     return UNREAD if part is None else part
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from plotsim_core.config.calendar import Calendar, Rhythm
 from plotsim_core.config.connections import Connection, ConnectionPhase
-from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.dataset import LISTS, Dataset
 from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.holdout import EntityFeatures, Holdout
 from plotsim_core.config.metrics import Metric
@@ -26,8 +26,6 @@ from plotsim_core.config.units import FurtherKind
 from plotsim_core.config.window import Window
 from plotsim_core.config.written_tables import list_or_empty
 
-LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "quality")
-"""Sections that are lists, of which each item is read alone."""
 _ANY_WINDOW = ("2024-01", "2024-12", "month")
 """The window of a dataset whose own is wrong, so that what does not depend on it is checked."""
 

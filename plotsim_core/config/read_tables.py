@@ -50,7 +50,7 @@ def _shaped_table(
     spellings = ((kind, shape and kind.of_shape(shape)) for _, kind in TABLE_FORMS.items())
     kind, spelling = next(((kind, spelling) for kind, spelling in spellings if spelling), (None, None))
     if kind is None or not spelling:
-        if shape is not None:
+        if shape is not None and not shape.is_likely:
             problems.append(_unfit_shape(raw, shape).under(path))
         read_columns(f"{path}.columns", raw.get("columns"), problems)
         return DeclaredTable(name, path, None, None, _column_names(raw), is_open=True)

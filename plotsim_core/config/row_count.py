@@ -54,6 +54,10 @@ class RowCount(Part):
     example: ClassVar[str]
     """How it is written."""
 
+    @classmethod
+    def member_of(cls, written: Mapping[Any, Any]) -> type[Part] | None:
+        return next((ROW_COUNTS[str(word)] for word in written if str(word) in ROW_COUNTS), None)
+
     @abstractmethod
     def drawn(
         self, seed: int, stream: str, address: Words, level: Level | None = None, factors: Floats | None = None

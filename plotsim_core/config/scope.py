@@ -65,10 +65,11 @@ class Scope:
             unit = self.unreachable[name]
             message = f"{name} is a table of {unit} units, and of another kind only the units themselves can be referred to"
             return [Problem(path, message, f"refer to the {unit}, or let rows of {name} refer here")]
+        if name in self.tables:
+            return [Problem(path, f"{name} is no dimension", f"known: {', '.join([*dimensions, *self.foreign])}")]
         known_names = [*dict.fromkeys([*dimensions, *self.foreign, *self.tables])]
         hint = "the dates come with a window" if name == DATE_DIMENSION else did_you_mean(name, known_names)
-        noun = "dimension" if name in self.tables else "table"
-        return [Problem(path, f"no {noun} is named '{name}'", hint)]
+        return [Problem(path, f"no table is named '{name}'", hint)]
 
     def declared_table(self, name: str | None) -> Table | None:
         """Return the table of that name; None where there is none, or where something in it is wrong."""

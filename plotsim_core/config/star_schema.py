@@ -11,6 +11,7 @@ from plotsim_core.config.model import is_name, without_fraction
 from plotsim_core.config.pydantic_errors import words_of
 from plotsim_core.config.table_kind import SECTIONS, declared_forms
 from plotsim_core.config.written_tables import KEY_TYPES, is_shaped_dates, list_or_empty, written_per
+from plotsim_core.families import nearest
 
 DATE_DIMENSION = "dim_date"
 TIME_DIMENSION = "dim_time"
@@ -38,7 +39,7 @@ def speaks_of_units(raw: Mapping[str, Any]) -> bool:
     return any(raw.get(section) is not None for section in UNIT_SECTIONS)
 
 
-_SELECTING = ("rows", "where", "when", "snapshot_of", "changes_of")
+_SELECTING = ("rows", "when", "snapshot_of", "changes_of")
 """Words of a table per unit that is not the table of the units themselves."""
 
 
@@ -106,7 +107,7 @@ def _without_neutral_words(section: str, tables: Any) -> Any:
     default."""
     if not isinstance(tables, list | tuple):
         return tables
-    words = {word for kind in declared_forms(section).values() for word in words_of(kind)}
+    words = _words(section)
     options = {word for _, source in SOURCES.items() for word in words_of(source)}
     cleaned_tables = []
     for table in tables:
@@ -121,6 +122,11 @@ def _without_neutral_words(section: str, tables: Any) -> Any:
             }
         cleaned_tables.append(cleaned)
     return cleaned_tables
+
+
+def _words(section: str) -> set[str]:
+    """Return the words that tables of a section may have."""
+    return {word for kind in declared_forms(section).values() for word in words_of(kind)}
 
 
 _NEUTRAL = {"reference": (False,), "count": (1,)}
@@ -143,8 +149,12 @@ def _is_named(table: Any, name: str) -> bool:
 
 
 def is_listed(table: Any) -> bool:
-    """Return whether a dimension as written is listed, here or in a file."""
-    return isinstance(table, Mapping) and (bool(table.get("reference")) or isinstance(table.get("rows"), Mapping))
+    """Return whether a dimension as written is listed, here or in a file; also where the word for it is misspelt."""
+    if not isinstance(table, Mapping):
+        return False
+    unknown_words = [str(word) for word in table if word not in _words("dimensions")]
+    is_likely = any(nearest(word, ["reference"]) for word in unknown_words)
+    return bool(table.get("reference")) or isinstance(table.get("rows"), Mapping) or is_likely
 
 
 def is_times(table: Any) -> bool:
@@ -183,7 +193,7 @@ def _with_date_columns(dates: Mapping[str, Any], raw: Mapping[str, Any]) -> dict
 
 def _with_unit(table: Any) -> Any:
     """Return a dimension as written, with `per: unit` where nothing else says what its rows are."""
-    if not isinstance(table, Mapping) or table.keys() & {"per", "every", "rows"} or table.get("reference"):
+    if not isinstance(table, Mapping) or table.keys() & {"per", "every", "rows"} or is_listed(table):
         return table
     return {**table, "per": "unit"}
 

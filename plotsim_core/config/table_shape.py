@@ -46,13 +46,15 @@ NOTHING = ("nothing", "none", "table", "plain")
 class Shape:
     """A table of the section as written (`raw`): what it is `per`, and what the table is per that its rows belong to in the
     end (`root`, the same for a table that is per no other table). The table of the units themselves `is_of_units`. Of a
-    grid, `part_roots` are the roots of each of what it is per, the period left out."""
+    grid, `part_roots` are the roots of each of what it is per, the period left out. With `is_likely`, names are misspelt,
+    and it is what they probably mean."""
 
     raw: Mapping[str, Any]
     per: tuple[str, ...]
     root: tuple[str, ...]
     is_of_units: bool = False
     part_roots: tuple[tuple[str, ...], ...] = ()
+    is_likely: bool = False
 
     @property
     def parent(self) -> str | None:
@@ -94,9 +96,10 @@ def has_moments(raw: Any) -> bool:
 
 
 def unit_table_name(sections: Mapping[str, Any], unit: str) -> str:
-    """Return the name of the table of the units: of the section `tables`, or the dimension per unit that is named after it,
-    or the first."""
-    shaped = [str(raw.get("name")) for raw in list_or_empty(sections.get("tables")) if is_unit_table(raw, unit)]
+    """Return the name of the table of the units: of the section `tables` (the first that keeps all its rows), or the
+    dimension per unit that is named after it, or the first."""
+    unit_tables = [raw for raw in list_or_empty(sections.get("tables")) if is_unit_table(raw, unit)]
+    shaped = [str(raw.get("name")) for raw in sorted(unit_tables, key=lambda raw: "where" in raw)]
     dimensions = [raw for raw in list_or_empty(sections.get("dimensions")) if isinstance(raw, Mapping)]
     of_units = [str(raw.get("name")) for raw in dimensions if raw.get("per") == UNIT and "count" not in raw]
     default = f"dim_{unit}"
@@ -117,6 +120,8 @@ def read_shapes(
         if isinstance(raw, Mapping) and is_name(raw.get("name")) and (names := written_per(raw)) is not None
     }
 
+    of_units = (unit, unit_table) if unit else ()
+    known_names = list(dict.fromkeys([*of_units[:1], *_RESERVED, *of_units[1:], *written, *roots]))
     timed = {str(raw.get("name")) for raw in tables if written_per(raw) == () and has_moments(raw)}
     happening = {str(raw.get("name")) for raw in tables if isinstance(raw, Mapping) and "when" in raw}
 
@@ -146,8 +151,6 @@ def read_shapes(
     shapes: list[Shape | None] = []
     for index, raw in enumerate(tables):
         names = written_per(raw)
-        of_units = (unit, unit_table) if unit else ()
-        known_names = list(dict.fromkeys([*of_units[:1], *_RESERVED, *of_units[1:], *written, *roots]))
         foreign_name = next((name for name in names or () if name in other_kinds and name not in known_names), None)
         if foreign_name is None:
             wrong = _wrong_names(raw, names, known_names, of_units)
@@ -159,15 +162,26 @@ def read_shapes(
             wrong = Problem("per", message, "let one have rows of its own")
         if wrong is not None:
             problems.append(wrong.under(f"tables[{index}]"))
-        is_shaped = isinstance(raw, Mapping) and names is not None and wrong is None
+            names = None if ring else _likely_names(names, known_names, written)
+        is_shaped = isinstance(raw, Mapping) and names is not None
         is_first = isinstance(raw, Mapping) and raw.get("name") == unit_table and is_unit_table(raw, unit)
         if not is_shaped or names is None:
             shapes.append(None)
             continue
         own_root = MOMENT if str(raw.get("name")) in timed else root(meaning(names))
         part_roots = tuple(root((name,)) for name in meaning(names) if name != PERIOD)
-        shapes.append(Shape(raw, meaning(names), own_root, is_first, part_roots))
+        shapes.append(Shape(raw, meaning(names), own_root, is_first, part_roots, is_likely=wrong is not None))
     return shapes
+
+
+def _likely_names(
+    names: tuple[str, ...] | None, known_names: list[str], written: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...] | None:
+    """Return what a table is probably per, of which names are misspelt; None where that is not known."""
+    likely_names = [name if name in known_names else nearest(name, known_names) for name in names or ()]
+    is_known = all(name is not None and {*written.get(name, ())} <= {*known_names} for name in likely_names)
+    is_usual = len({*likely_names}) == len(likely_names) > 0
+    return tuple(name for name in likely_names if name is not None) if is_known and is_usual else None
 
 
 def _of_other_kind(name: str, kind: str, names: tuple[str, ...]) -> Problem:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from plotsim_core.config.document import ColumnPlace, Document
+from plotsim_core.config.document import ColumnPlace, Document, likely_section
 from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.errors import Problem, value_text
 
@@ -36,11 +36,11 @@ def _with_tables(raw: Any, prefix: str, places: dict[str, tuple[ColumnPlace, ...
         sections["units"] = [
             _with_tables(kind, f"units[{index}].", places, problems) for index, kind in enumerate(raw["units"])
         ]
-    for section in SECTIONS:
-        if isinstance(raw.get(section), list | tuple):
-            sections[section] = [
-                _with_columns(table, f"{prefix}{section}[{index}]", places, problems)
-                for index, table in enumerate(raw[section])
+    for key, tables in raw.items():
+        section = key if key in SECTIONS else likely_section(str(key), raw)
+        if section in SECTIONS and isinstance(tables, list | tuple):
+            sections[key] = [
+                _with_columns(table, f"{prefix}{section}[{index}]", places, problems) for index, table in enumerate(tables)
             ]
     return sections
 

@@ -221,15 +221,21 @@ class _Values:
     def _mapping(self, node: yaml.MappingNode) -> dict[Any, Any]:
         mapping = {self._key(key_node): self.value(value_node) for key_node, value_node in self._merged_entries(node)}
         first_lines: dict[Any, int] = {}
+        first_keys: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             if key_node.tag == MERGE:
                 continue
             key = self._key(key_node)
+            if key_node.tag not in _SCALARS:  # refused above
+                continue
             if key in first_lines:
-                reason = f"the key {value_text(key)} stands twice, first in line {first_lines[key]}"
+                first_line, first_text = first_lines[key], value_text(first_keys[key])
+                reason = f"the key {value_text(key)} stands twice, first in line {first_line}"
+                if value_text(key) != first_text:
+                    reason = f"the keys {first_text} (in line {first_line}) and {value_text(key)} are the same"
                 self.repeated_keys.append(_invalid(reason, key_node.start_mark))
                 continue
-            first_lines[key] = key_node.start_mark.line + 1
+            first_lines[key], first_keys[key] = key_node.start_mark.line + 1, key
             mapping[key] = self.value(value_node)
         return mapping
 

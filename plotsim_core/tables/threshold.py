@@ -7,7 +7,7 @@ the life of its unit: after it, the unit makes no rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Number
 from plotsim_core.config.output import Event
+from plotsim_core.config.partial import known_problems
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import CrossingWords, Knowledge, Section
 from plotsim_core.config.table_shape import UNIT, WHEN, Shape, Spelling, spelled
@@ -92,17 +93,24 @@ class ThresholdEvent(TableKind, Event):
         return value
 
     @model_validator(mode="after")
-    def _one_side(self) -> ThresholdEvent:
-        if (self.above is None) == (self.below is None):
-            raise ProblemError(Problem("", "give either `above` or `below`: the level that the metric has to cross"))
-        if self.refire and self.ends_unit:
-            raise ProblemError(Problem("refire", "has no effect with `ends_unit`: a unit ends once"))
-        if self.again_after is not None and not self.refire:
-            raise ProblemError(Problem("again_after", "has no effect without `refire`"))
-        if self.again_after is not None and self.again_after <= self.periods + 1:
-            reason = f"two crossings of {self.periods} periods each are never closer than {self.periods + 1}"
-            raise ProblemError(Problem("again_after", f"has no effect: {reason}"))
+    def _consistent(self) -> ThresholdEvent:
+        problems = [*known_problems(self._side_problems()), *known_problems(self._refire_problems())]
+        if problems:
+            raise ProblemError(*problems)
         return self
+
+    def _side_problems(self) -> Iterator[Problem]:
+        if (self.above is None) == (self.below is None):
+            yield Problem("", "give either `above` or `below`: the level that the metric has to cross")
+
+    def _refire_problems(self) -> Iterator[Problem]:
+        if self.refire and self.ends_unit:
+            yield Problem("refire", "has no effect with `ends_unit`: a unit ends once")
+        if self.again_after is not None and not self.refire:
+            yield Problem("again_after", "has no effect without `refire`")
+        elif self.again_after is not None and self.again_after <= self.periods + 1:
+            reason = f"two crossings of {self.periods} periods each are never closer than {self.periods + 1}"
+            yield Problem("again_after", f"has no effect: {reason}")
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import CURRENT, Rows
 from plotsim_core.columns.version import ROW_ID
+from plotsim_core.config.absent_words import Absence
 from plotsim_core.config.column_source import History
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_columns import column
@@ -51,7 +52,12 @@ class UnitDimension(TableKind):
     comes_with_units: ClassVar[bool] = True
     is_state: ClassVar[bool] = True
     is_sampled: ClassVar[bool] = False
-    shape_words: ClassVar[tuple[str, ...]] = ("per", "rows", "where", "when")
+    shape_words: ClassVar[tuple[str, ...]] = ("per",)
+    absent: ClassVar[Mapping[str, Absence]] = {
+        "where": Absence(
+            "has no place here: the units are those of the segments", "some of them are a further table, with `rows: 1`"
+        )
+    }
 
     per: Literal["unit"] = "unit"
     """That its rows are units, as it is unless a dimension says otherwise."""

@@ -8,7 +8,7 @@ import pytest
 
 from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.metrics import Metric
-from plotsim_core.config.partial import UNREAD, UnreadError, is_read, known_problems, partial_part, partial_problems
+from plotsim_core.config.partial import UNREAD, UnreadError, known_problems, partial_part, partial_problems
 from plotsim_core.errors import Problem
 
 
@@ -25,7 +25,7 @@ def test_nothing_is_told_of_a_field_that_is_wrong() -> None:
 
 def test_a_missing_field_is_as_unread_as_a_wrong_one() -> None:
     part = partial_part(Metric, {"name": "visits", "type": "count"}, ["name"])
-    assert part is not None and part.polarity is UNREAD and not is_read(part)
+    assert part is not None and part.polarity is UNREAD
     assert partial_part(Metric, {"name": "visits", "type": "count"}, ["polarity"]) is None
 
 

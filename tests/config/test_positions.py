@@ -204,6 +204,7 @@ def test_problems_come_in_the_order_of_the_file_each_once() -> None:
     assert [path for *_, path in actual] == [
         "about",
         "segments[0].count",
+        "dimensions[1].columns[1].decimals",
         "dimensions[1].columns[2].decimals",
         "dimensions[1].columns[3].type",
         "seed",
