@@ -1,6 +1,6 @@
-"""Peak memory of runs: of datasets ten times as large as each other, and of many units or many periods.
+"""Peak memory of runs: of about 10 and about 100 million rows of datasets, and of many units or many periods.
 
-python -m benchmarks.memory        # about twelve minutes
+python -m benchmarks.memory        # about forty minutes
 """
 
 from __future__ import annotations
@@ -15,8 +15,17 @@ from typing import Any
 import plotsim_core
 from benchmarks.performance import save
 
-SIZES = {"saas": (100, 1000), "hr": (50, 500), "retail": (20, 200), "delivery": (10, 100)}
-"""Dataset to scales."""
+SIZES = {
+    "saas": (250, 2500),
+    "hr": (1400, 14000),
+    "retail": (280, 2800),
+    "delivery": (170, 1700),
+    "streaming": (100, 1000),
+    "ecommerce": (450, 4500),
+}
+"""Dataset to the scales of about 10 and about 100 million rows."""
+INTO_DUCKDB = ("saas", "delivery")
+"""The datasets that are written into DuckDB as well."""
 SHAPES: dict[str, tuple[int, dict[str, str]]] = {
     "a million shops x 24 months": (1_000_000, {"start": "2023-01", "end": "2024-12", "every": "month"}),
     "10,000 shops x 3,653 days": (10_000, {"start": "2015-01-01", "end": "2024-12-31", "every": "day"}),
@@ -50,8 +59,9 @@ def measure(name: str, scale: float, format: str) -> tuple[int, float]:
         plan = plotsim_core.from_mapping(shops(*SHAPES[name]), name="shops")
     else:
         plan = plotsim_core.load_config(plotsim_core.template(name), scale=scale)
+    window = [plan.grain.label(period) for period in (plan.first, plan.stop_or_span - 1)]  # an open one for its span
     with tempfile.TemporaryDirectory() as folder:
-        rows = plotsim_core.write_tables(plan, folder, format=format)
+        rows = plotsim_core.write_tables(plan, folder, format=format, periods="..".join(window))
     return sum(rows.values()), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10)
 
 
@@ -70,8 +80,10 @@ def main() -> None:
         return
     rows: list[dict[str, Any]] = []
     for dataset, (small, large) in SIZES.items():
-        rows.append(row(dataset, small, "parquet", f"{dataset} x {small}"))
-        rows.append(row(dataset, large, "parquet", f"{dataset} x {large}", rows[-1]["peak, MB"]))
+        for format in ("parquet", "duckdb") if dataset in INTO_DUCKDB else ("parquet",):
+            rows.append(row(dataset, small, format, f"{dataset} x {small}"))
+            rows.append(row(dataset, large, format, f"{dataset} x {large}", rows[-1]["peak, MB"]))
+            print(rows[-2:], file=sys.stderr)
     rows += [row(name, 1, format, name) for name in SHAPES for format in ("parquet", "duckdb")]
     save("memory", rows)
 

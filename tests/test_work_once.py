@@ -12,6 +12,7 @@ from plotsim_core.columns import row_relations
 from plotsim_core.columns.rows import Rows
 from plotsim_core.engine import correlated
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.checkpoints import checkpoints
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.noised import noised
 from plotsim_core.engine.slice import Slice
@@ -23,6 +24,10 @@ from tests.laws.made import afresh, chunks_of
 
 MOST = 1.1
 """So many times may a cell be drawn: blocks that follow each other share the periods that they look back to."""
+
+
+NUMBERS = 4
+"""So many numbers of a unit has a saved state at most, beside its head."""
 
 
 def counters(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[int]]:
@@ -90,6 +95,19 @@ def new_rows(plan: Plan, table: TablePlan, period: int) -> int:
         else batches(plan, table.name, period, period + 1)[1]
     )
     return sum(batch.num_rows for batch in rows)
+
+
+def test_saved_states_are_as_large_as_their_units_and_few() -> None:
+    """Days made one by one leave some numbers of 64 bits for each unit, and a few more of them for twice the days."""
+    plan = afresh(load_template("delivery"))
+    event, units = "evt_resignation", plan.population.units
+    sizes = {}
+    for day in range(1, 201):
+        for _ in batches(plan, event, plan.first + day - 1, plan.first + day)[1]:
+            pass
+        sizes[day] = [len(checkpoint.content) for checkpoint in checkpoints(plan)]
+    assert max(sizes[200]) == max(sizes[1]) <= NUMBERS * 8 * units + 2048
+    assert len(sizes[200]) <= len(sizes[100]) + 2 <= len(sizes[50]) + 4
 
 
 def test_what_is_known_of_units_is_known_of_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

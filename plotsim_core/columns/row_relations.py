@@ -31,7 +31,7 @@ _PLAIN = key(0, "plain row")
 be the same the other way round."""
 
 
-_ROWS: Recent[Rows] = Recent(least=4, most=32, limit=1 << 18, size=len)
+_ROWS: Recent[Rows] = Recent(least=4, most=32, limit=1 << 17, size=len)
 """The last rows of this process."""
 _FEW = 1 << 14
 """Cells of a slice whose rows are few enough to be kept."""

@@ -114,7 +114,7 @@ def _cells(block: Block) -> int:
     return periods * units
 
 
-_BLOCKS: Recent[Block] = Recent(least=1, most=32, limit=CHUNK, size=_cells)
+_BLOCKS: Recent[Block] = Recent(least=1, most=32, limit=CHUNK // 4, size=_cells)
 """The last blocks of this process."""
 
 

@@ -53,7 +53,7 @@ class Draws:
         return normals(key(self._population.seed, "shock", self._population.metrics[metric].name), address)
 
 
-_DRAWS: Recent[Draws] = Recent(least=1, most=32, limit=1 << 18, size=lambda draws: draws.width)
+_DRAWS: Recent[Draws] = Recent(least=1, most=32, limit=1 << 17, size=lambda draws: draws.width)
 """The last draws of this process: of so many units and metrics."""
 
 

@@ -16,6 +16,8 @@ from plotsim_core.plan.plan import Population
 
 CHUNK = 1 << 18
 """Cells (period x unit) of a block: what bounds memory. No value depends on it."""
+RUN = CHUNK // 2
+"""Cells of a run of units: what is read along time, or cut within a period, looks back no further for being smaller."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,14 @@ def all_units_in(population: Population, slice_: Slice) -> Slice:
     return replace(slice_, unit_first=0, unit_stop=units_by(population, slice_.stop))
 
 
-def blocks(population: Population, slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
-    """Cut a slice into blocks of about `chunk` cells, so that their rows follow each other period by period. Cohorts that
-    arrive after a block are not in it, nor units that have left before it."""
+def blocks(population: Population, slice_: Slice, chunk: int = CHUNK, run: int = RUN) -> Iterator[Slice]:
+    """Cut a slice into blocks of about `chunk` cells, so that their rows follow each other period by period; a period that
+    has more, into runs of `run` units. Cohorts that arrive after a block are not in it, nor units that have left before
+    it."""
     begin, staying = slice_.unit_first, may_leave(population)
     for first, stop in spans(population, slice_, chunk):
         end = _arriving(population, slice_, stop)
-        step = chunk if stop - first == 1 else end - begin
+        step = min(run, chunk) if stop - first == 1 and end - begin > chunk else end - begin
         for start in range(begin, end, step):
             yield Slice(first, stop, start, min(start + step, end), staying=staying)
 
@@ -96,7 +99,7 @@ def _arriving(population: Population, slice_: Slice, stop: int) -> int:
     return max(slice_.unit_first + 1, min(slice_.unit_stop, units_by(population, stop)))
 
 
-def by_unit(slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
+def by_unit(slice_: Slice, chunk: int = RUN) -> Iterator[Slice]:
     """Cut a slice into runs of units with all their periods: for what is read along time."""
     periods, _ = slice_.shape
     step = max(1, chunk // periods)

@@ -30,7 +30,7 @@ from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.metrics import centres, shifted_positions
 from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.engine.roster import Units
-from plotsim_core.engine.slice import CHUNK, Slice, blocks
+from plotsim_core.engine.slice import CHUNK, RUN, Slice, blocks
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.groups import sorted_within
@@ -209,8 +209,8 @@ def cut_crowded(population: Population, slice_: Slice) -> Iterator[Slice]:
 
     Rows that refer to what came before need that as well, for each block anew: where rows are few, blocks are long.
     """
-    crowd = max(_crowd(population, table) for table in population.unit_tables)
-    return blocks(population, slice_, CHUNK // min(_CROWD, max(1, math.ceil(crowd))))
+    crowd = max(1, math.ceil(max(_crowd(population, table) for table in population.unit_tables)))
+    return blocks(population, slice_, CHUNK // min(_CROWD, crowd), max(1, RUN // crowd))
 
 
 def _crowd(population: Population, table: TablePlan) -> float:

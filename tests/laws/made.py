@@ -245,7 +245,7 @@ def chunks_of(cells: int) -> Iterator[None]:
     """Cut everything into blocks of `cells` cells: to be seen of a plan of which nothing is known (`afresh`)."""
     remaining = slice.blocks.__defaults__, slice.by_unit.__defaults__, replay.CHUNK
     try:
-        slice.blocks.__defaults__ = slice.by_unit.__defaults__ = (cells,)
+        slice.blocks.__defaults__, slice.by_unit.__defaults__ = (cells, cells), (cells,)
         replay.CHUNK = cells
         yield
     finally:
