@@ -7,7 +7,7 @@ from typing import Any
 
 from plotsim_core.config.check_columns import null_formula
 from plotsim_core.config.column_source import SOURCES
-from plotsim_core.config.model import Part, is_name, mentioned
+from plotsim_core.config.model import is_name, mentioned
 from plotsim_core.config.partial import known_problems
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.scope import Scope
@@ -53,7 +53,6 @@ def columns(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of columns and kinds with the rest: sources without a place, unknown names. A column that names
     something in a part that could not be read is left out."""
     scope = parts.scope
-    known_words = _known_words(parts)
     for declaration in parts.tables:
         table = declaration.table or declaration.rest
         if table is None:
@@ -66,11 +65,11 @@ def columns(parts: Parts) -> Iterator[Problem]:
                 *known_problems(null_formula(column, declaration, table)),
                 *known_problems(_misplaced(column, table, scope)),
             ]
-            if not any(problem.path == "type" for problem in problems) and not _names_unknown(column, known_words):
+            if not any(problem.path == "type" for problem in problems) and not parts.names_unknown(column):
                 problems += known_problems(_source_problems(column, whole_table, unread_columns, parts))
             yield from (problem.under(path) for problem in problems)
         is_whole = len(table.columns) == len(declaration.columns)
-        if is_whole and not parts.wrong_words & mentioned(table) and not _names_unknown(table, known_words):
+        if is_whole and not parts.wrong_words & mentioned(table) and not parts.names_unknown(table):
             yield from (declaration.placed(problem) for problem in known_problems(table.check(scope)))
 
 
@@ -100,22 +99,6 @@ def _source_problems(column: Column, table: Table, unread_columns: list[Any], pa
     """Yield the problems of a column's source with the rest, unless it names something that could not be read."""
     if not parts.wrong_words & mentioned(column) and not _may_need(column, unread_columns, table, parts.scope):
         yield from column.source.check(column, table, parts.scope)
-
-
-def _known_words(parts: Parts) -> set[str] | None:
-    """Return all names of a config where the name of a table or a segment could not be read, so that any other word may be
-    that name; None where all names are known."""
-    raw_segments = list_or_empty(parts.raw.get("segments"))
-    are_segments_named = all(isinstance(raw, Mapping) and raw.get("name") for raw in raw_segments)
-    if are_segments_named and "" not in {*parts.scope.tables, *parts.scope.foreign}:
-        return None
-    names = {name for table in parts.declared_tables for name in (table.name, *table.columns)}
-    names |= {*parts.scope.metrics, *parts.scope.foreign, *(word for word, _ in SOURCES.items())}
-    return names | {word for segment in parts.scope.segments for word in (segment.name, *segment.attributes)}
-
-
-def _names_unknown(part: Part, known_words: set[str] | None) -> bool:
-    return known_words is not None and not mentioned(part) <= known_words
 
 
 def _unread_columns(declaration: DeclaredTable, table: Table, parts: Parts) -> list[Any]:

@@ -112,7 +112,8 @@ def _partial_inside(cls: type[Part], value: Any, field_name: str | None) -> Any:
     """Return the partial part that is the value of a field, or `UNREAD` where the field holds something else."""
     models = [] if field_name is None else _models_in(cls.model_fields[field_name].annotation)
     model = models[0].member_of(value) if len(models) == 1 and isinstance(value, Mapping) else None
-    part = None if model is None else partial_part(model, value, ())
+    has_derived_fields = bool(getattr(model, "unwritten", ()))  # which its checks would fill
+    part = None if model is None or has_derived_fields else partial_part(model, value, ())
     return UNREAD if part is None else part
 
 

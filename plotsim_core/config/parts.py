@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from plotsim_core.config.calendar import Calendar, Rhythm
+from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.dataset import LISTS, Dataset
 from plotsim_core.config.effects import Lifecycle, Noise, Season
@@ -145,6 +146,22 @@ class Parts:
         stage = ["stage"] if self.lifecycle is None and self.raw.get("lifecycle") is not None else []
         return frozenset(mentioned([*names, *open_tables, *stage]))
 
+    @cached_property
+    def known_words(self) -> frozenset[str] | None:
+        """All names of a config where the name of a table or a segment could not be read, so that any other word may be that
+        name; None where all names are known."""
+        raw_segments = list_or_empty(self.raw.get("segments"))
+        are_segments_named = all(isinstance(raw, Mapping) and raw.get("name") for raw in raw_segments)
+        if are_segments_named and "" not in {*self.scope.tables, *self.scope.foreign}:
+            return None
+        names = {name for table in self.declared_tables for name in (table.name, *table.columns)}
+        names |= {*self.scope.metrics, *self.scope.foreign, *(word for word, _ in SOURCES.items())}
+        return frozenset(names | {word for segment in self.scope.segments for word in (segment.name, *segment.attributes)})
+
+    def names_unknown(self, part: Part) -> bool:
+        """Return whether a part has words that may be names that could not be read."""
+        return self.known_words is not None and not mentioned(part) <= self.known_words
+
     def sound(self, paths: Sequence[str], by_column: bool = False) -> Parts:
         """Return the parts without those in which something is wrong, at `paths`, and without the tables that name one of
         them: nothing can be said of these yet. With `by_column`, a table of which columns are wrong is there without
@@ -233,6 +250,7 @@ def _without_naming(kind: Parts, wrong_names: set[str]) -> Parts:
         if table.table is not None
         and not wrong_names & {"", table.name}
         and not wrong_names & mentioned(table.table)
+        and not kind.names_unknown(table.table)
         and (kind.has_unit_dimension or "unit" not in table.table.knows)
     ]
     sound_names = {table.name for table in tables}
