@@ -1,6 +1,6 @@
 """Peak memory of runs: of about 10 and about 100 million rows of datasets, and of many units or many periods.
 
-python -m benchmarks.memory        # about forty minutes
+python -m benchmarks.memory        # about twenty minutes
 """
 
 from __future__ import annotations
@@ -15,17 +15,8 @@ from typing import Any
 import plotsim_core
 from benchmarks.performance import save
 
-SIZES = {
-    "saas": (250, 2500),
-    "hr": (1400, 14000),
-    "retail": (280, 2800),
-    "delivery": (170, 1700),
-    "streaming": (100, 1000),
-    "ecommerce": (450, 4500),
-}
+SIZES = {"saas": (250, 2500), "delivery": (170, 1700)}
 """Dataset to the scales of about 10 and about 100 million rows."""
-INTO_DUCKDB = ("saas", "delivery")
-"""The datasets that are written into DuckDB as well."""
 SHAPES: dict[str, tuple[int, dict[str, str]]] = {
     "a million shops x 24 months": (1_000_000, {"start": "2023-01", "end": "2024-12", "every": "month"}),
     "10,000 shops x 3,653 days": (10_000, {"start": "2015-01-01", "end": "2024-12-31", "every": "day"}),
@@ -80,10 +71,9 @@ def main() -> None:
         return
     rows: list[dict[str, Any]] = []
     for dataset, (small, large) in SIZES.items():
-        for format in ("parquet", "duckdb") if dataset in INTO_DUCKDB else ("parquet",):
+        for format in ("parquet", "duckdb"):
             rows.append(row(dataset, small, format, f"{dataset} x {small}"))
             rows.append(row(dataset, large, format, f"{dataset} x {large}", rows[-1]["peak, MB"]))
-            print(rows[-2:], file=sys.stderr)
     rows += [row(name, 1, format, name) for name in SHAPES for format in ("parquet", "duckdb")]
     save("memory", rows)
 

@@ -46,7 +46,8 @@ CPU time of whole commands, as multiples of what importing NumPy, SciPy, Arrow a
     ),
     "memory": (
         "Memory",
-        "The most that a process of its own held while it wrote all tables; of that DuckDB has a limit of 384 MB.",
+        "The most that a process of its own held while it wrote all tables; of that DuckDB has a limit of 256 MB, and half "
+        "a MB for each column.",
     ),
 }
 """Each point: its heading, and what it says."""

@@ -86,7 +86,7 @@ class Output(Part):
     compression: Compression = "zstd"
     """How Parquet is compressed, by zstd, snappy, gzip, lz4, brotli or none."""
     row_group_rows: Annotated[int, Field(ge=1, le=1 << 24, strict=True)] = 1 << 18
-    """How many rows a row group of Parquet has."""
+    """How many rows a row group of Parquet has; fewer of a table with 128 columns or more, unless it is given."""
     sort_by: tuple[Name, ...] = ()
     """The columns that the rows of a file are ordered by, in tables that have them (Parquet)."""
     escape_formulas: Flag = False

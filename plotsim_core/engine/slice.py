@@ -16,6 +16,8 @@ from plotsim_core.plan.plan import Population
 
 CHUNK = 1 << 18
 """Cells (period x unit) of a block: what bounds memory. No value depends on it."""
+WIDTH = 64
+"""Columns of a table whose rows are as many in a block as those of a narrow one."""
 RUN = CHUNK // 2
 """Cells of a run of units: what is read along time, or cut within a period, looks back no further for being smaller."""
 
@@ -105,6 +107,11 @@ def by_unit(slice_: Slice, chunk: int = RUN) -> Iterator[Slice]:
     step = max(1, chunk // periods)
     for start in range(slice_.unit_first, slice_.unit_stop, step):
         yield Slice(slice_.first, slice_.stop, start, min(start + step, slice_.unit_stop))
+
+
+def narrowed(chunk: int, columns: int) -> int:
+    """Return how many rows a block has of a table with so many columns: of one with many the fewer, the more it has."""
+    return max(1, chunk // max(1, columns // WIDTH))
 
 
 def by_row(slice_: Slice, count: int, chunk: int = CHUNK) -> Iterator[Slice]:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import duckdb
 
 
-MEMORY_LIMIT = "384MB"
-"""What DuckDB holds at most; by itself it would take most of what the machine has."""
+MEMORY, COLUMN_MEMORY = 256, 0.5
+"""MB that DuckDB holds at most, and more for each column, of which it holds a part while it is filled; by itself it would
+take most of what the machine has."""
 
 
 def create_table_sql(relation: str, schema: pa.Schema) -> str:
@@ -51,7 +52,8 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, relation: str, batches: p
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
     import duckdb  # slow to import, and few need it
 
-    with duckdb.connect(directory / _file(plan, table), config={"memory_limit": MEMORY_LIMIT}) as connection:
+    limit = round(MEMORY + COLUMN_MEMORY * len(table.columns))
+    with duckdb.connect(directory / _file(plan, table), config={"memory_limit": f"{limit}MB"}) as connection:
         relation = quoted(table.name)
         connection.execute(create_table_sql(relation, table.schema))
         insert_rows(connection, relation, pa.RecordBatchReader.from_batches(table.schema, batches))

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plotsim_core.config.output import Compression
+from plotsim_core.engine.slice import narrowed
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
 from plotsim_core.output.parquet_folders import partitioned_by, write_folders
 from plotsim_core.output.sorting import sorted_batches
@@ -35,7 +36,9 @@ DEFAULT_ENCODING = Encoding()
 def encoding_of(plan: Plan, columns: Iterable[str]) -> Encoding:
     """Return the encoding that a config asks for, of a table with some columns: in the order of those that it has."""
     output, available = plan.dataset.output, frozenset(columns)
-    return Encoding(output.compression, output.row_group_rows, tuple(name for name in output.sort_by if name in available))
+    is_given = "row_group_rows" in output.model_fields_set
+    rows = output.row_group_rows if is_given else narrowed(ROW_GROUP, len(available))
+    return Encoding(output.compression, rows, tuple(name for name in output.sort_by if name in available))
 
 
 def write_parquet(

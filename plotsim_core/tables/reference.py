@@ -23,7 +23,7 @@ from plotsim_core.config.tables import Column, row_noun
 from plotsim_core.config.words import capitalised, plural
 from plotsim_core.config.written_tables import shows_dimension
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.slice import Slice, by_row
+from plotsim_core.engine.slice import CHUNK, Slice, by_row, narrowed
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.random import words
@@ -142,7 +142,7 @@ class ReferenceDimension(TableKind):
         return ("rows",)
 
     def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
-        return by_row(slice_, self.length)
+        return by_row(slice_, self.length, narrowed(CHUNK, len(self.columns)))
 
     def row_total(self, population: Population) -> int:
         return self.length

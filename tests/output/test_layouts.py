@@ -6,12 +6,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plotsim_core import ConfigError, Plan, UsageError, from_mapping, write_tables
+from plotsim_core import ConfigError, Plan, UsageError, batches, from_mapping, write_tables
 from plotsim_core.config.layout import (
     LAYOUTS,
     PLACEHOLDERS,
@@ -23,6 +24,8 @@ from plotsim_core.config.layout import (
     wrong_text,
 )
 from plotsim_core.numerics.calendar import grain_named
+from plotsim_core.output.parquet import ROW_GROUP, encoding_of
+from plotsim_core.tables import reference
 from plotsim_core.validation.store import find_store
 from tests.marks import slow_but
 from tests.output.support import RAW, as_lists, files, read, rows
@@ -205,3 +208,24 @@ def test_files_are_compressed_grouped_and_sorted_as_the_config_says(tmp_path: Pa
     assert stored.replace_schema_metadata().equals(wanted.cast(stored.schema.remove_metadata()))
     visits = pq.read_table(tmp_path / "evt_visit.parquet")["shop_id"].to_pylist()
     assert visits == sorted(visits)
+
+
+def test_a_table_of_many_columns_has_fewer_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a block and in a row group, so that both take no more memory; the rows are the same, and a number that is given
+    counts."""
+    columns: list[dict[str, Any]] = [
+        {"name": "id", "type": "id"},
+        {"name": "n#", "type": "range", "range": [0, 9], "count": 255},
+    ]
+    raw = {"about": "Wide", "tables": [{"name": "wide", "rows": 500, "columns": columns}]}
+    plan = from_mapping({**raw, "output": "parquet"}, name="wide")
+    names = [column.name for column in plan.table("wide").columns]
+    assert encoding_of(plan, names).row_group_rows == ROW_GROUP // 4
+    assert encoding_of(plan, names[:127]).row_group_rows == ROW_GROUP
+    given = from_mapping({**raw, "output": {"format": "parquet", "row_group_rows": ROW_GROUP}}, name="wide")
+    assert encoding_of(given, names).row_group_rows == ROW_GROUP
+    (whole,) = batches(plan, "wide")[1]
+    monkeypatch.setattr(reference, "CHUNK", 400)
+    parts = list(batches(plan, "wide")[1])
+    assert [part.num_rows for part in parts] == [100] * 5
+    assert pa.Table.from_batches(parts).equals(pa.Table.from_batches([whole]))
