@@ -77,7 +77,8 @@ def store_value(folder: Path) -> Callable[[], None]:
     def call() -> None:
         schema, stream = batches(plan, "fct_payments", plan.first + 2, plan.first + 3)
         rows = pa.RecordBatchReader.from_batches(schema, stream)
-        with duckdb.connect(folder / "value.duckdb") as connection:
+        # one thread: rows that another one asks for are made where no profiler sees it
+        with duckdb.connect(folder / "value.duckdb", config={"threads": 1}) as connection:
             connection.register("rows", rows)
             connection.execute("CREATE TABLE fct_payments AS SELECT * FROM rows")
 
