@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -110,38 +111,55 @@ def row_counts_of(table: TablePlan, parent: Rows) -> Integers:
         return _dealt(count, table, parent)
     if count is None:
         return np.ones(len(parent), dtype=np.int64)
-    if count.driver is not None:
-        level = _level(population.table(parent_of(table) or ""), count.driver, parent)
-        return count.drawn(population.seed, table.stream, parent.address, level)
-    counts = [count.of_segment(segment.spec.name) for segment in population.segments]
-    if all(other is count for other in counts):
-        return count.drawn(population.seed, table.stream, parent.address)
-    return _counts_of_segments(counts, table, parent)
+
+    def counts(count: RowCount, positions: Integers | None) -> Integers:
+        rows = parent if positions is None else parent.take(positions)
+        level = None
+        if count.driver is not None:
+            level = _level(population.table(parent_of(table) or ""), count.driver, rows)
+        return count.drawn(population.seed, table.stream, rows.address, level)
+
+    return _by_segment(count, population, lambda: parent.block.units.segment[parent.unit], counts)
 
 
 def child_counts(population: Population, table: Table, units: Units) -> Integers:
     """Return the number of rows of each unit in a dimension of units or of their children."""
-    count, numbers = table.row_count, np.ones(len(units), dtype=np.int64)
+    count = table.row_count
     if count is None:
-        return numbers
-    counts = [count.of_segment(segment.spec.name) for segment in population.segments]
-    if all(other is count for other in counts):
-        return _counts_of_units(count, population, table, units)
-    for segment, segment_count in enumerate(counts):
-        is_in_segment = units.segment == segment
-        segment_units = take(units, np.flatnonzero(is_in_segment))
-        numbers[is_in_segment] = _counts_of_units(segment_count, population, table, segment_units)
+        return np.ones(len(units), dtype=np.int64)
+
+    def counts(count: RowCount, positions: Integers | None) -> Integers:
+        chosen_units = units if positions is None else take(units, positions)
+        level = None if count.driver is None else _level_of_units(population, count.driver, chosen_units)
+        return count.drawn(population.seed, table.name, chosen_units.address, level)
+
+    return _by_segment(count, population, lambda: units.segment, counts)
+
+
+def _by_segment(
+    count: RowCount,
+    population: Population,
+    segments: Callable[[], Integers],
+    counts: Callable[[RowCount, Integers | None], Integers],
+) -> Integers:
+    """Return how many rows each parent has, by the number of its segment where these differ; `counts` gives those of some
+    parents, None for all."""
+    of_segments = [count.of_segment(segment.spec.name) for segment in population.segments]
+    if all(other is count for other in of_segments):
+        return counts(count, None)
+    segment_of = segments()
+    numbers = np.zeros(len(segment_of), dtype=np.int64)
+    for segment, segment_count in enumerate(of_segments):
+        positions = np.flatnonzero(segment_of == segment)
+        numbers[positions] = counts(segment_count, positions)
     return numbers
 
 
-def _counts_of_units(count: RowCount, population: Population, table: Table, units: Units) -> Integers:
-    level = None
-    if count.driver is not None:
-        block = Block(population, Slice(population.first, population.first + 1, 0, len(units)), units)
-        places = np.arange(len(units), dtype=np.int64)
-        unit_rows = Rows(block=block, address=units.address, unit=places, period=units.arrival)
-        level = _level(population.dimension, count.driver, unit_rows)
-    return count.drawn(population.seed, table.name, units.address, level)
+def _level_of_units(population: Population, name: str, units: Units) -> Level:
+    """Return what a column of the units says of how many rows belong to each."""
+    block = Block(population, Slice(population.first, population.first + 1, 0, len(units)), units)
+    places = np.arange(len(units), dtype=np.int64)
+    return _level(population.dimension, name, Rows(block=block, address=units.address, unit=places, period=units.arrival))
 
 
 def _dealt(count: RowCount, table: TablePlan, parent: Rows) -> Integers:
@@ -164,15 +182,6 @@ def _level(table: TablePlan, name: str, rows: Rows) -> Level:
     if len(numbers) and numbers.max() > MOST:
         raise UsageError(f"{table.name}.{name} is {numbers.max():g}, and at most {MOST:,} rows belong to one")
     return Level(numbers, None, _DECIMALS)
-
-
-def _counts_of_segments(counts: list[RowCount], table: TablePlan, parent: Rows) -> Integers:
-    """Return how many rows of a table belong to each of some rows, by the number that the segment of their unit has."""
-    numbers, segment = np.zeros(len(parent), dtype=np.int64), parent.block.units.segment[parent.unit]
-    for index, count in enumerate(counts):
-        is_in_segment = segment == index
-        numbers[is_in_segment] = count.drawn(parent.block.population.seed, table.stream, parent.address[is_in_segment])
-    return numbers
 
 
 def child_rows(parent: Rows, owner: Integers, numbers: Integers) -> Rows:

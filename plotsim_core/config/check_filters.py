@@ -85,24 +85,31 @@ def row_counts(parts: Parts) -> Iterator[Problem]:
     for declaration in parts.tables:
         table = declaration.table
         count = None if table is None else table.row_count
-        if table is None or count is None or count.driver is None:
+        if table is None or count is None:
             continue
         parent = tables.get(table.parent_name or "") or (dataset.own_unit_dimension if table.is_state else None)
-        columns = {} if parent is None else {column.name: column for column in parent.all_columns(dataset)}
-        if parent is None or count.driver not in columns:
-            continue
-        if parent.is_unit_dimension and changing_sources(columns[count.driver], parent):
-            message = f"{parent.name}.{count.driver} changes with time, and rows of {table.name} are there from the first"
-            yield declaration.placed(Problem("rows", message, "name a column that stays as it is"))
-            continue
-        type_ = column_type(columns[count.driver], dataset)
-        if kind_of_type(type_) not in ("whole", "number"):
-            message = f"{parent.name}.{count.driver} is {noun_of(type_)}, and no number of rows"
-            yield declaration.placed(Problem("rows", message))
-        for column in _read_columns(parent, (count.driver,)):
-            if column.source.summand is not None:
-                message = f"{parent.name}.{column.name} adds up rows that belong to a row, so it is known after them"
-                yield declaration.placed(Problem("rows", message))
+        if parent is not None:
+            problems = (problem for name in count.drivers for problem in _driver_problems(name, table, parent, dataset))
+            yield from map(declaration.placed, problems)
+
+
+def _driver_problems(name: str, table: Table, parent: Table, dataset: Dataset) -> Iterator[Problem]:
+    """Yield why a column of a parent, if it has it, cannot say how many rows of a table belong to each of its own."""
+    columns = {column.name: column for column in parent.all_columns(dataset)}
+    if name not in columns:
+        return
+    if parent.is_unit_dimension and changing_sources(columns[name], parent):
+        message = f"{parent.name}.{name} changes with time, and rows of {table.name} are there from the first"
+        yield Problem("rows", message, "name a column that stays as it is")
+        return
+    type_ = column_type(columns[name], dataset)
+    if kind_of_type(type_) not in ("whole", "number"):
+        yield Problem("rows", f"{parent.name}.{name} is {noun_of(type_)}, and no number of rows")
+    for column in _read_columns(parent, (name,)):
+        if column.source.summand is not None:
+            yield Problem(
+                "rows", f"{parent.name}.{column.name} adds up rows that belong to a row, so it is known after them"
+            )
 
 
 def _problems(table: Table, dataset: Dataset) -> Iterator[Problem]:

@@ -72,6 +72,11 @@ class RowCount(Part):
         return None
 
     @property
+    def drivers(self) -> tuple[str, ...]:
+        """All that it follows, where segments have numbers of their own."""
+        return () if self.driver is None else (self.driver,)
+
+    @property
     def total(self) -> int | None:
         """How many rows there are in all; None where that follows from what each parent has."""
         return None

@@ -196,6 +196,10 @@ class OfSegments(RowCount):
         return next((count.driver for count in self.segments.values() if count.driver is not None), None)
 
     @property
+    def drivers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for count in self.segments.values() for name in count.drivers))
+
+    @property
     def bounds(self) -> tuple[int, int | None]:
         bounds = [count.bounds for count in self.segments.values()]
         largest = [most for _, most in bounds if most is not None]

@@ -155,16 +155,14 @@ class UnitChildren(UnitRows, FilteredTable):
 
     def row_origins(self) -> Iterator[Origin]:
         yield from super().row_origins()
-        if self.rows.driver is not None:
-            names = [column.source.target_name for column in self.columns if column.name in self.parent_keys]
-            yield from ((name, self.rows.driver) for name in names[:1] if name is not None)
+        unit_tables = {column.source.target_name for column in self.columns if column.name in self.parent_keys} - {None}
+        yield from ((str(table), name) for table in unit_tables for name in self.rows.drivers)
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from super().check(scope)
-        if self.rows.driver in scope.metrics:
-            message = (
-                f"{self.rows.driver} is of one period, and rows of {self.name} are there for as long as their {scope.unit}"
-            )
+        metric = next((name for name in self.rows.drivers if name in scope.metrics), None)
+        if metric is not None:
+            message = f"{metric} is of one period, and rows of {self.name} are there for as long as their {scope.unit}"
             yield Problem("rows", message, f"give a number, or rows per {scope.unit} and period")
         elif self.rows.driver is None and self.rows.total is None and self.rows.bounds[1] is None:
             yield Problem(

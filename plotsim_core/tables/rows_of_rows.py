@@ -84,8 +84,7 @@ class RowsOfRows(RowsPerRow, FilteredTable):
 
     def row_origins(self) -> Iterator[Origin]:
         yield from super().row_origins()
-        if self.rows.driver is not None:
-            yield self.per, self.rows.driver
+        yield from ((self.per, name) for name in self.rows.drivers)
 
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
         return sibling_key(self)

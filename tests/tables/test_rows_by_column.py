@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 import pytest
 import yaml
 
-from plotsim_core import Plan, TableSlice, UsageError, from_mapping, generate_tables, make, sizes, slices
+from plotsim_core import ConfigError, Plan, TableSlice, UsageError, from_mapping, generate_tables, make, sizes, slices
 from plotsim_core.engine import slice as slices_of_units
 from plotsim_core.tables import plain_child
 from tests.cases import stored
@@ -121,3 +121,32 @@ def test_more_rows_than_there_may_be_end_the_run() -> None:
     }
     with pytest.raises(UsageError, match=r"jobs.n is .*, and at most 1,000,000 rows belong to one"):
         generate_tables(from_mapping(raw, name="case"))
+
+
+def test_segments_may_follow_columns_of_their_own() -> None:
+    """Of the units, and of rows that belong to them; segments without a column have a number beside them."""
+    raw = yaml.safe_load(TEXT)
+    raw["segments"] = [{"name": name, "count": 30, "archetype": "growth"} for name in ("few", "many", "wide")]
+    number = {"type": "range", "range": [0, 4]}
+    raw["tables"] = [
+        {"name": "customers", "per": "customer",
+         "columns": {"customer_id": "id", "s": "segment.name", "a": number, "b": number}},
+        {"name": "users", "per": "customer", "rows": {"segments": {"few": 2, "many": "a", "wide": "b"}},
+         "columns": {"user_id": "id", "c": number, "d": number}},
+        {"name": "phones", "per": "users", "rows": {"segments": {"few": "c", "many": "d", "wide": 1}},
+         "columns": {"phone": "sequence"}},
+    ]  # fmt: skip
+    plan = from_mapping(raw, name="case")
+    connection, users = stored(plan), "users JOIN customers USING (customer_id)"
+    for parent, child, key, rows in (
+        ("customers", "users", "customer_id", "CASE s WHEN 'few' THEN 2 WHEN 'many' THEN a ELSE b END"),
+        (users, "phones", "user_id", "CASE s WHEN 'few' THEN c WHEN 'many' THEN d ELSE 1 END"),
+    ):
+        wrong = f"""
+            SELECT count(*) FROM {parent} LEFT JOIN (SELECT {key}, count(*) AS n FROM {child} GROUP BY ALL) USING ({key})
+            WHERE coalesce(n, 0) <> {rows}
+        """
+        assert connection.sql(wrong).fetchall() == [(0,)]
+    raw["tables"][1]["rows"]["segments"]["wide"] = "s"
+    with pytest.raises(ConfigError, match="s is a text, and no number of rows"):
+        from_mapping(raw, name="case")
