@@ -165,8 +165,9 @@ def _steps(value: Any, path: str) -> tuple[tuple[int, ...], list[Step], str]:
             if not keys:
                 break
             step: Step = max(keys, key=lambda key: len(str(key)))
-            own_name = ALIASES.get(str(step)) or likely_section(str(step), value) or ""
-            name = key_text(step) if _begins(path, key_text(step)) else own_name
+            name = key_text(step)
+            if not _begins(path, name):
+                name = ALIASES.get(str(step)) or likely_section(str(step), value) or name
             indices.append(list(value).index(step))
             path = path[len(name) :].removeprefix(".")
         else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from plotsim_core.config.model import Flag, Name, Number, Part, Share, member, member_of
-from plotsim_core.config.partial import known_problems
+from plotsim_core.config.partial import refuse
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.numerics.noise import NOISE, PRESETS
 
@@ -77,9 +77,7 @@ class Noise(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Noise:
-        problems = [*known_problems(self._jitter_problems()), *known_problems(self._missing_problems())]
-        if problems:
-            raise ProblemError(*problems)
+        refuse(self._jitter_problems(), self._missing_problems())
         return self
 
     def _jitter_problems(self) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from plotsim_core.config.layout import wrong_text
 from plotsim_core.config.model import Flag, Name, Part, pattern
-from plotsim_core.config.partial import known_problems
+from plotsim_core.config.partial import refuse
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import Problem, ProblemError, value_text
 
@@ -110,10 +110,7 @@ class Output(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Output:
-        problems = [problem for name in sorted(NEEDS_FORMAT) for problem in known_problems(self._idle_problems(name))]
-        problems += known_problems(self._layout_problems())
-        if problems:
-            raise ProblemError(*problems)
+        refuse(*map(self._idle_problems, sorted(NEEDS_FORMAT)), self._layout_problems())
         return self
 
     def _idle_problems(self, name: str) -> Iterator[Problem]:

@@ -80,6 +80,14 @@ def known_problems(problems: Iterable[Problem]) -> Iterator[Problem]:
             raise
 
 
+def refuse(*checks: Iterable[Problem]) -> None:
+    """Raise ProblemError with what the checks of a part find, each before it looks at a wrong field; nothing if they find
+    nothing."""
+    problems = [problem for check in checks for problem in known_problems(check)]
+    if problems:
+        raise ProblemError(*problems)
+
+
 def _validated(model: type[P], written: Mapping[str, Any], fields: dict[str, Any] | None = None) -> P:
     """Return a part of which wrong fields are `UNREAD`, if its checks find nothing; `fields` gets them all in any case."""
     words = {field.alias or name: field for name, field in model.model_fields.items()}

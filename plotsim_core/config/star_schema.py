@@ -152,9 +152,10 @@ def is_listed(table: Any) -> bool:
     """Return whether a dimension as written is listed, here or in a file; also where the word for it is misspelt."""
     if not isinstance(table, Mapping):
         return False
-    unknown_words = [str(word) for word in table if word not in _words("dimensions")]
-    is_likely = any(nearest(word, ["reference"]) for word in unknown_words)
-    return bool(table.get("reference")) or isinstance(table.get("rows"), Mapping) or is_likely
+    if bool(table.get("reference")) or isinstance(table.get("rows"), Mapping):
+        return True
+    words = _words("dimensions")
+    return any(nearest(str(word), ["reference"]) for word in table if word not in words)
 
 
 def is_times(table: Any) -> bool:

@@ -220,22 +220,22 @@ class _Values:
 
     def _mapping(self, node: yaml.MappingNode) -> dict[Any, Any]:
         mapping = {self._key(key_node): self.value(value_node) for key_node, value_node in self._merged_entries(node)}
-        first_lines: dict[Any, int] = {}
-        first_keys: dict[Any, Any] = {}
+        first_nodes: dict[Any, yaml.Node] = {}
         for key_node, value_node in node.value:
             if key_node.tag == MERGE:
                 continue
             key = self._key(key_node)
             if key_node.tag not in _SCALARS:  # refused above
                 continue
-            if key in first_lines:
-                first_line, first_text = first_lines[key], value_text(first_keys[key])
-                reason = f"the key {value_text(key)} stands twice, first in line {first_line}"
-                if value_text(key) != first_text:
-                    reason = f"the keys {first_text} (in line {first_line}) and {value_text(key)} are the same"
+            if key in first_nodes:
+                text, first_text = value_text(key), value_text(self._key(first_nodes[key]))
+                first_line = first_nodes[key].start_mark.line + 1
+                reason = f"the key {text} stands twice, first in line {first_line}"
+                if text != first_text:
+                    reason = f"the keys {first_text} (in line {first_line}) and {text} are the same"
                 self.repeated_keys.append(_invalid(reason, key_node.start_mark))
                 continue
-            first_lines[key], first_keys[key] = key_node.start_mark.line + 1, key
+            first_nodes[key] = key_node
             mapping[key] = self.value(value_node)
         return mapping
 

@@ -20,7 +20,7 @@ from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Number
 from plotsim_core.config.output import Event
-from plotsim_core.config.partial import known_problems
+from plotsim_core.config.partial import refuse
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import CrossingWords, Knowledge, Section
 from plotsim_core.config.table_shape import UNIT, WHEN, Shape, Spelling, spelled
@@ -94,9 +94,7 @@ class ThresholdEvent(TableKind, Event):
 
     @model_validator(mode="after")
     def _consistent(self) -> ThresholdEvent:
-        problems = [*known_problems(self._side_problems()), *known_problems(self._refire_problems())]
-        if problems:
-            raise ProblemError(*problems)
+        refuse(self._side_problems(), self._refire_problems())
         return self
 
     def _side_problems(self) -> Iterator[Problem]:
