@@ -41,7 +41,7 @@ ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daem
 	$(BIN)/dg dev -w workspace.yaml -p $(PORT)
 
 test: $(READY)  ## run the tests, but for the slow ones and the long proofs
-	PLOTSIM_LAW_TIMES=0.25 $(BIN)/python -m pytest -n 2 --dist worksteal -q -rs -m "not slow and not long" tests
+	PLOTSIM_LAW_TIMES=0.15 $(BIN)/python -m pytest -n 2 --dist worksteal -q -rs -m "not slow and not long" tests
 
 check: lint  ## run all else that CI runs: style and types, the slow tests, the long proofs, and random tests whole
 	$(BIN)/python -m pytest -n 3 --dist worksteal -q -rs -m "(slow or long or random) and not endurance" tests  # some of three wait

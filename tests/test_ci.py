@@ -44,7 +44,7 @@ def test_ci_runs_each_test_whole_and_once() -> None:
     selections = dict(
         re.findall(r'^(test|check|endurance):.*\n.*pytest.* -m "?([a-z() ]+?)"? tests', makefile, re.MULTILINE)
     )
-    assert re.findall(r"PLOTSIM_LAW_TIMES=([\d.]+) .*pytest.*tests$", makefile, re.MULTILINE) == ["0.25"]
+    assert re.findall(r"PLOTSIM_LAW_TIMES=([\d.]+) .*pytest.*tests$", makefile, re.MULTILINE) == ["0.15"]
     for slow, long, random, endurance in itertools.product([False, True], repeat=4):
         if long or not endurance:  # what is for endurance is a long proof
             marks = {"slow": slow, "long": long, "random": random, "endurance": endurance}

@@ -15,6 +15,7 @@ import plotsim_core
 from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.table_kind import declared_forms
 from plotsim_core.schema import json_schema
+from tests.marks import slow_but
 from tests.test_docs import BASE, FRAGMENTS
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +44,7 @@ def test_it_is_a_valid_schema_that_knows_every_kind_and_source() -> None:
     assert definitions <= set(SCHEMA["$defs"])
 
 
-@pytest.mark.parametrize("name", plotsim_core.list_templates())
+@pytest.mark.parametrize("name", slow_but(plotsim_core.list_templates(), "minimal", "saas"))
 def test_every_bundled_config_is_accepted(name: str) -> None:
     assert [error.message for error in VALIDATOR.iter_errors(_template(name))] == []
 

@@ -108,6 +108,7 @@ def test_info_says_how_many_different_texts_there_are() -> None:
     assert "dim_customer.who: up to " in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("locale", "type_", "hint"),
     [

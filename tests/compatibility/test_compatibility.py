@@ -14,12 +14,10 @@ from benchmarks.compatibility.designed import reason
 from benchmarks.compatibility.shapes import differences, judged, ours
 from plotsim_core import load_config, write_tables
 from plotsim_core.config.read import read
+from tests.marks import slow_but
 
 FOLDER = Path(__file__).parent
 CONFIGS = sorted(FOLDER.glob("*.yaml"))
-DEAR = ("tables", "defects", "words", "days", "features", "keyless")
-QUICK_FIRST = [pytest.param(path, marks=pytest.mark.slow) if path.stem in DEAR else path for path in CONFIGS]
-"""The files, those of many rows marked slow."""
 THEIRS: dict[str, Any] = {name: tables for name, tables in json.loads((FOLDER / "peer.json").read_text()).items() if name}
 
 KEYS = {
@@ -64,13 +62,14 @@ prefix_padded numeric uuid_short csv parquet jsonl sql postgresql sqlite
 """The words that its keys take."""
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", slow_but(CONFIGS, FOLDER / "features.yaml"), ids=lambda path: path.stem)
 def test_a_file_for_plotsim_gives_its_tables(path: Path) -> None:
     values = list(differences(path.stem, THEIRS[path.stem], ours(path)))
     assert [difference for difference in values if reason(difference) is None] == []
 
 
-@pytest.mark.parametrize("path", QUICK_FIRST, ids=lambda path: path.stem)
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_the_data_of_a_file_for_plotsim_passes_our_checks(path: Path) -> None:
     report = judged(path)
     assert not report.failed, report.text()

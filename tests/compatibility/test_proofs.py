@@ -51,6 +51,7 @@ def test_another_process_in_another_folder_writes_the_same_bytes_and_another_see
     assert first_files[fact].splitlines()[0] == other[fact].splitlines()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_keys_are_unique_references_resolve_and_dates_have_no_gaps(path: Path) -> None:
     """In the tables as they were before anything was broken on purpose."""

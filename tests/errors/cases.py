@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -98,7 +99,7 @@ def _case(theme: Path, name: yaml.ScalarNode, case: yaml.MappingNode, base: yaml
 
 def _patched(base: yaml.MappingNode, without: list[str], patch: list[tuple[str, yaml.Node]]) -> yaml.MappingNode:
     """Return a copy of a base without some paths, with others set: a key that is new comes last."""
-    config = copy.deepcopy(base)
+    config = _copied(base)
     for path in without:
         parent, part = _parent(config, path)
         del parent.value[_index(parent, part)]
@@ -109,6 +110,16 @@ def _patched(base: yaml.MappingNode, without: list[str], patch: list[tuple[str, 
         item = value if is_list else (yaml.ScalarNode("tag:yaml.org,2002:str", part), value)
         parent.value[index : index + 1] = [item]
     return config
+
+
+def _copied(node: yaml.Node) -> Any:
+    """Return a node with lists of its own, so that patches of one case leave the base of the others alone."""
+    result = copy.copy(node)
+    if isinstance(node, yaml.MappingNode):
+        result.value = [(key, _copied(value)) for key, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        result.value = [_copied(value) for value in node.value]
+    return result
 
 
 def _parent(node: yaml.Node, path: str) -> tuple[yaml.CollectionNode, str]:

@@ -35,6 +35,7 @@ def test_texts_are_for_people_and_say_each_thing_once(case: Case) -> None:
     assert all(len(line) < 240 for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.stem)
 def test_many_mistakes_at_once_are_told_as_mistakes(theme: Path, tmp_path: Path) -> None:
     """Whatever is wrong beside each other, a check of one part does not fall over another part that is wrong."""

@@ -172,6 +172,7 @@ def test_a_value_rises_with_the_mean_and_with_the_score(case: Case, place: float
     assert (far >= near).all()
 
 
+@pytest.mark.slow
 @every_case
 def test_a_lookup_is_the_same_alone_and_among_others(case: Case) -> None:
     """Bit by bit, in whatever shape."""
@@ -182,6 +183,7 @@ def test_a_lookup_is_the_same_alone_and_among_others(case: Case) -> None:
     assert np.array_equal(together[::3, ::2], case.table().lookup(means[::3, None], SCORES[None, :50:2]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "bounded"), [(c, b) for c in CASES for b in (False, True) if c.bounds or not b])
 def test_rows_are_solved_when_they_are_read_to_the_same_bits_in_any_order(
     case: Case, bounded: bool, monkeypatch: pytest.MonkeyPatch

@@ -30,6 +30,7 @@ def path(request: pytest.FixtureRequest) -> Path:
     return result
 
 
+@pytest.mark.slow
 def test_a_file_has_the_tables_columns_and_rows_that_plotsim_makes(path: Path) -> None:
     raw, plan = document(path), load_config(path).clean
     frames = generate_tables(plan)
@@ -49,6 +50,7 @@ def test_a_file_has_the_tables_columns_and_rows_that_plotsim_makes(path: Path) -
         assert count in (None, frames[name][key].nunique() if has_versions else len(frames[name])), name
 
 
+@pytest.mark.slow
 def test_a_stage_stands_in_the_first_fact_with_its_metric(path: Path) -> None:
     raw = document(path)
     facts = [table["name"] for table in raw["tables"] if table["type"] == "fact"]
@@ -64,6 +66,7 @@ def test_the_data_of_a_file_passes_our_checks(path: Path) -> None:
     assert not report.failed, report.text()
 
 
+@pytest.mark.slow
 def test_the_written_config_is_in_todays_words_and_makes_the_same(path: Path, tmp_path: Path) -> None:
     result = EngineLayer.convert(document(path))
     text = config_text(result.config)

@@ -122,7 +122,7 @@ def counts(plan: Plan, table: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("rate", slow_but([0.1, 0.35, 0.8], 0.35))
-@pytest.mark.parametrize("issue", ISSUES)
+@pytest.mark.parametrize("issue", slow_but(ISSUES, *list(ISSUES)[:2]))
 def test_every_issue_is_exact_in_each_period_of_each_segment(issue: str, rate: float) -> None:
     """But for the last, from which nothing comes again within the window."""
     actual = counts(broken(CONFIG, {"table": "evt_visit", "issue": issue, "rate": rate, **ISSUES[issue]}), "evt_visit")
@@ -190,7 +190,7 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_groups")
-@pytest.mark.parametrize("raw", [CONFIG, OPEN], ids=["closed", "open"])
+@pytest.mark.parametrize("raw", [CONFIG, pytest.param(OPEN, marks=pytest.mark.slow)], ids=["closed", "open"])
 @pytest.mark.parametrize(("table", "issue"), OF_UNITS)
 def test_any_units_alone_are_broken_as_they_are_among_all(table: str, issue: str, raw: Raw) -> None:
     """Cut anywhere, also within what is counted together."""

@@ -26,6 +26,7 @@ from plotsim_pipeline.assets.tables import Needs
 from plotsim_pipeline.datasets import dataset_definitions
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
+from tests.marks import slow_but
 from tests.pipeline.live import BROWSER, seen, served
 from tests.pipeline.support import CONFIGS, DUCKDB_FIRST, keys_of, materialise, plan_of, store_at
 
@@ -72,7 +73,7 @@ def wrong(texts: dict[str, str], whole: str) -> Iterator[str]:
             yield f"{whole} says {count} times: {text}"
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", slow_but(BUNDLED, "saas"))
 def test_every_asset_and_column_has_a_description_of_its_own(name: str) -> None:
     """None is empty, none is the name again, and no two of a table, or of the assets of a dataset, are the same."""
     _, specs = bundled(name)

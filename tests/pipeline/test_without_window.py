@@ -93,6 +93,7 @@ def command(*words: str) -> Result:
     return CliRunner().invoke(main, words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_job_makes_every_table_its_report_and_what_is_told_of_all(
     kind: str, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance

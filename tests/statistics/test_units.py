@@ -63,7 +63,7 @@ the middle at the other: values of units that go all the way cannot be more alik
 
 
 @pytest.mark.parametrize("archetype", [LINE, HALF_WAY], ids=["moving", "standing"])
-@pytest.mark.parametrize("level", [0.0, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("level", slow_but([0.0, 0.2, 0.5, 0.9], 0.5))
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_the_level_is_the_share_of_variance_that_lies_between_units(family: str, level: float, archetype: list[Raw]) -> None:
     """Of the values given the trajectory, whatever shape they have and wherever units are on their curve."""

@@ -30,7 +30,7 @@ def _frame(name: str, table: str) -> pd.DataFrame:
 
 
 COLUMNS = [
-    pytest.param(name, table, column.name, marks=[pytest.mark.slow] * (name in ("saas", "retail")))
+    pytest.param(name, table, column.name, marks=[pytest.mark.slow] * (name != BRIEF[0]))
     for name, plan in PLANS.items()
     for table in _tables(plan)
     for column in find_table(plan, table).columns

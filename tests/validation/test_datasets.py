@@ -19,7 +19,7 @@ from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.report import check_store
 from plotsim_core.validation.store import StoredData, directory_store
-from tests.laws.made import BRIEF, BUNDLED
+from tests.laws.made import BUNDLED
 
 HEAVY = ("streaming", "ecommerce")
 """Datasets whose hundredfold takes longest to judge: `make check` has their tenfold."""
@@ -38,7 +38,7 @@ def stored(plan: Plan, directory: Path) -> Iterator[StoredData]:
 def sizes() -> Iterator[Any]:
     """Yield each dataset as it is and a hundred times its size; those that are heavy ten times as well."""
     for name in list_templates():
-        yield pytest.param(name, 1, id=f"{name}-as it is", marks=[] if name in BRIEF else pytest.mark.long)
+        yield pytest.param(name, 1, id=f"{name}-as it is", marks=[] if name == "saas" else pytest.mark.long)
         if name in HEAVY:
             yield pytest.param(name, 10, id=f"{name}-ten times its size", marks=pytest.mark.long)
         marks = [pytest.mark.long, pytest.mark.endurance] if name in HEAVY else pytest.mark.long
