@@ -151,7 +151,7 @@ def _check_table(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
     detail_names = [
         other
         for other, declared in scope.tables.items()
-        if declared.table is not None and declared.table.parent_name == table.name
+        if (child := declared.table or declared.rest) is not None and child.parent_name == table.name
     ]
     declared = scope.tables.get(name)
     if table.is_unit_dimension:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plotsim_core.config.column_source import SOURCES
+from plotsim_core.config.column_source import are_types_known
 from plotsim_core.config.pydantic_errors import unknown_key
 from plotsim_core.config.written_tables import columns_of
 from plotsim_core.errors import Problem
@@ -35,7 +35,7 @@ def unknown_word_problems(
 ) -> Iterator[Problem]:
     """Yield the problems of words that a table as written has, and its kind, which has `words`, has not. What other kinds
     have is left out where a column could not be read, which may be the one that makes the table of that kind."""
-    are_columns_known = all(type_.startswith("=") or type_.partition(".")[0] in SOURCES for _, type_ in columns_of(raw))
+    are_columns_known = are_types_known(columns_of(raw))
     for word in unknown_words:
         absence = absent.get(word)
         if absence is None:

@@ -317,3 +317,8 @@ def with_options(column: Mapping[str, Any], type_: str, **options: Any) -> dict[
 
 
 SOURCES: Family[type[DeclaredSource]] = Family("column type", "docs/language.md", load_extensions)
+
+
+def are_types_known(columns: Iterable[tuple[str, str]]) -> bool:
+    """Return whether columns, as (name, type), all have a type that there is."""
+    return all(type_.startswith("=") or type_.partition(".")[0] in SOURCES for _, type_ in columns)

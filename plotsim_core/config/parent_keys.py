@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from plotsim_core.config.column_source import are_types_known
 from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.table_shape import CELL, MOMENT, PERIOD, UNIT, Shape, unit_table_name
 from plotsim_core.config.written_tables import columns_of, key_of, list_or_empty, shows_dimension
@@ -80,6 +81,8 @@ class _Tables:
         key = key_of(self._raw.get(name, {}))
         if key is not None:
             yield key, f"ref.{name}"
+            return
+        if not are_types_known(columns):  # one of them may be the key
             return
         shape = self._shapes.get(name)
         parent = shape.parent if shape is not None else None

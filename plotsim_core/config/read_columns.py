@@ -10,6 +10,7 @@ from plotsim_core.config.column_source import SOURCES, USUAL_SOURCES, DeclaredSo
 from plotsim_core.config.partial import partial_part
 from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
 from plotsim_core.config.tables import Column
+from plotsim_core.config.written_tables import KEY_TYPES, LIKELY_KEY_TYPES
 from plotsim_core.errors import ConfigError, Problem, value_text
 from plotsim_core.families import UnknownMember, did_you_mean, nearest
 
@@ -129,8 +130,10 @@ def _source_class(path: str, type_: Any, problems: list[Problem]) -> type[Declar
     try:
         source = SOURCES[word]
     except UnknownMember as unknown:
-        problems.append(Problem(f"{path}.type", unknown.message, _type_hint(word)))
-        return None
+        is_likely_key = type_.lower() in LIKELY_KEY_TYPES
+        hint = f"the key of a table is `type: {KEY_TYPES[0]}`" if is_likely_key else _type_hint(word)
+        problems.append(Problem(f"{path}.type", unknown.message, hint))
+        return SOURCES[KEY_TYPES[0]] if is_likely_key else None
     if bool(dot) != (source.argument is not None) and (dot or not source.beside):
         hint = (
             f"write it like {source.example}"

@@ -7,6 +7,8 @@ from typing import Any
 
 KEY_TYPES = ("id", "uuid")
 """Types of columns that are keys."""
+LIKELY_KEY_TYPES = ("key", "pk", "primary_key", "primary key")
+"""What people write who mean a key; a table with such a column is judged as if it had one."""
 
 
 def list_or_empty(value: Any) -> Sequence[Any]:
@@ -40,7 +42,8 @@ def key_of(raw: Any) -> str | None:
     references = [
         str(part.get("name", name)) for name, part in parts if isinstance(part, Mapping) and part.get("key") is True
     ]
-    return next((name for name, type_ in columns_of(raw) if type_ in KEY_TYPES or name in references), None)
+    key_types = (*KEY_TYPES, *LIKELY_KEY_TYPES)
+    return next((name for name, type_ in columns_of(raw) if type_.lower() in key_types or name in references), None)
 
 
 def shows_dimension(raw: Any) -> bool:
