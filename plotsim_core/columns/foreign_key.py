@@ -175,11 +175,12 @@ def _may_find_none(target: Table, table: Table, dataset: Dataset) -> bool:
     unit."""
     if belongs_to(target.name, table, dataset):
         return False
-    lineage = [target, *dataset.lineage(target)]
+    kind = _kind_of(target.name, dataset)
+    lineage = [target, *kind.lineage(target)]
     if target.is_timed or any(other.filter is not None for other in lineage):
         return True
     counts = [other.row_count for other in lineage if other.row_count is not None and target.comes_with_units]
-    return any(count.of_segment(s.name).bounds[0] == 0 for count in counts for s in dataset.segments)
+    return any(count.of_segment(s.name).bounds[0] == 0 for count in counts for s in kind.segments)
 
 
 def _parent_columns(options: Reference, dataset: Dataset) -> list[Column]:

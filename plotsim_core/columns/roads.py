@@ -7,7 +7,7 @@ taken.
 | `ancestor_targets` | detail rows, to a table above them | the row they belong to |
 | `inherited_targets` | detail rows whose parent has the same reference | what their parent row refers to |
 | `own_targets` | references of units and their children to their own table | a row before it |
-| `foreign_targets` | references to units of another population | a unit that is there at the time |
+| `foreign_targets` | references to units of another population, or their children | one that is there at the time |
 | `kind_targets` | all others | what the kind of the target table says (`RowKind.targets`) |
 
 Of a kind: a date is that of the row's period, a time that of its moment, a unit its own, a child one of its unit's, a listed
@@ -23,12 +23,13 @@ from functools import partial
 
 import numpy as np
 
+from plotsim_core.columns.any_child import any_child
 from plotsim_core.columns.row_kind import Targets, row_kind
 from plotsim_core.columns.row_relations import ancestor_rows, inherited_column, parent_of
-from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.rows import Rows, rows_of_all_units
 from plotsim_core.columns.self_reference import self_targets
 from plotsim_core.columns.source import null_mask
-from plotsim_core.engine.foreign_units import all_units, drawn_units
+from plotsim_core.engine.foreign_units import drawn_units
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 Road = Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Targets | None]
@@ -64,14 +65,15 @@ def own_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TableP
 
 
 def foreign_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets | None:
-    """Return units of another population: for each row one that is there in its period, in proportion to size."""
+    """Return units of another population, or what comes with them: for each row one that is there in its period, units in
+    proportion to size."""
     other = rows.block.population.population_of(parent)
     if other is rows.block.population:
         return None
-    block = all_units(other, rows.block.slice.stop)
-    units = block.units
-    parent_rows = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
+    if not parent.spec.is_unit_dimension:
+        return any_child(column, table, rows, parent, "any")
     streams = partial(rows.stream, table, column)
+    parent_rows = rows_of_all_units(other, rows.block.slice.stop)
     return Targets(parent, parent_rows, drawn_units(other, rows.period, streams, rows.address))
 
 

@@ -35,6 +35,10 @@ class RowKind(Table):
         others."""
         raise UsageError(f"{table.name} is made of the rows of other tables: ask for those")
 
+    def rows_of_units(self, table: TablePlan, block: Block, units: Integers) -> Rows:
+        """Return the rows that come with some units of a block (indexes in it), in the order of these."""
+        raise UsageError(f"rows of {table.name} do not come with units")
+
     def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
         """Return the rows of `parent`, a table of this kind, that the rows of `table` refer to by `column`. Raises
         UsageError for a kind whose rows nothing refers to."""

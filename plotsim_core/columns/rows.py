@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.foreign_units import all_units
 from plotsim_core.engine.memory import Memory
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.random import Words, choose, key, uniforms
-from plotsim_core.plan.plan import ColumnPlan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 Value = TypeVar("Value")
 
@@ -88,6 +89,13 @@ def gathered(values: list[Any] | NDArray[Any] | ArrowArray, indexes: Integers, t
     if pa.types.is_floating(type_) and isinstance(values, list):  # Arrow takes no whole number that a double rounds
         values = [None if value is None else float(value) for value in values]
     return pa.array(values, type=type_).take(indexes)
+
+
+def rows_of_all_units(population: Population, stop: int) -> Rows:
+    """Return a row for each unit that may arrive before the period `stop`, in the order of the roster."""
+    block = all_units(population, stop)
+    units = block.units
+    return Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
 
 
 def sibling_numbers(counts: Integers) -> tuple[Integers, Integers]:

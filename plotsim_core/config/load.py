@@ -21,8 +21,9 @@ from plotsim_core.config.rules import rule_problems
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import is_listed, with_defaults
 from plotsim_core.config.table_kind import SECTIONS
+from plotsim_core.config.table_shape import OtherKinds
 from plotsim_core.config.tables import DeclaredTable
-from plotsim_core.config.units import FurtherKind, further_kinds, kind_names, reading_order, unit_dimensions
+from plotsim_core.config.units import FurtherKind, further_kinds, kind_names, reading_order, tables_of_units
 from plotsim_core.config.written_tables import columns_of, list_or_empty, written_per
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import nearest
@@ -52,13 +53,16 @@ def _read_kinds(
     """Return the valid parts of a whole config, with its further kinds of unit, and add their problems to `problems`."""
     completed = with_defaults(sections)
     order = reading_order(completed, kinds)
-    names = [unit_dimensions(completed if kind is None else kind.raw) for kind in order]
-    names_of_kinds = {kind: kind_names(completed if kind is None else kind.raw) for kind in order}
+    raws = {kind: completed if kind is None else kind.raw for kind in order}
+    names_of_kinds = {kind: kind_names(raw) for kind, raw in raws.items()}
     read_kinds: list[Parts] = []
     position = order.index(None)
     for index, kind in enumerate(order):
-        later = frozenset(name for later_names in names[index + 1 :] for name in later_names)
-        others = {name: unit for other in order if other is not kind for name, unit in names_of_kinds[other].items()}
+        later = {name: unit for other in order[index + 1 :] for name, unit in names_of_kinds[other].items()}
+        others = OtherKinds(
+            {name: unit for other in order if other is not kind for name, unit in names_of_kinds[other].items()},
+            {name: table for other in order[:index] for name, table in tables_of_units(raws[other]).items()},
+        )
         if kind is None:
             read_kinds.append(_kind_parts(sections, completed, read_kinds, later, others, wrong_files, problems))
         else:
@@ -73,15 +77,15 @@ def _kind_parts(
     sections: Mapping[str, Any],
     completed: Mapping[str, Any],
     units: Sequence[Parts],
-    later: frozenset[str],
-    others: Mapping[str, str],
+    later: Mapping[str, str],
+    others: OtherKinds,
     wrong_files: Sequence[str],
     problems: list[Problem],
     kind: FurtherKind | None = None,
 ) -> Parts:
     """Return the valid parts of a kind of unit, from its sections as written, and as completed by defaults; `units` are the
-    kinds that it may refer to, `later` the names of the units of those that it may not, `others` the kinds that names of
-    other kinds and their tables belong to, `wrong_files` the paths of files of listed tables that cannot be read."""
+    kinds that it may refer to, `later` the kinds that it may not refer to by the names of their tables, `others` what the
+    other kinds declare, `wrong_files` the paths of files of listed tables that cannot be read."""
     partial_items: list[tuple[str, str, Part]] = []
     values: dict[str, Any] = {name: _list_items(name, completed.get(name), problems, partial_items) for name in LISTS}
     for name, field in Dataset.model_fields.items():
@@ -108,11 +112,11 @@ def _tables(
     sections: Mapping[str, Any],
     completed: Mapping[str, Any],
     units: Sequence[Parts],
-    others: Mapping[str, str],
+    others: OtherKinds,
     problems: list[Problem],
 ) -> Iterator[DeclaredTable]:
     dimensions = list_or_empty(completed.get("dimensions"))
-    foreign_names = [name for kind in units for name in unit_dimensions(kind.raw)]
+    foreign_names = [t.name for kind in units for t in kind.tables if t.kind is None or t.kind.comes_with_units]
     foreign_names += [str(table.get("name")) for table in dimensions if is_listed(table)]
     foreign_names += [str(table["name"]) for table in list_or_empty(completed.get("tables")) if _is_plain(table)]
     foreign_names += _undeclared_names(completed)
@@ -201,7 +205,7 @@ def _name_of(item: Any) -> Any:
     return item.get("name", next((value for key, value in item.items() if nearest(str(key), ["name"])), None))
 
 
-def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Parts], later: frozenset[str]) -> Scope:
+def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Parts], later: Mapping[str, str]) -> Scope:
     items = list_or_empty(raw.get("metrics"))
     names = [_name_of(item) for item in items]
     metrics = {metric.name: metric for _, metric in values["metrics"]}
@@ -219,7 +223,7 @@ def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Pa
         lifecycle=values.get("lifecycle"),
         locale=values.get("locale") or ("en_US",),
         calendar=values.get("calendar") or (Calendar() if raw.get("calendar") is None else None),
-        foreign={t.name: t for kind in units for t in kind.tables if t.kind is None or t.kind.is_unit_dimension}
+        foreign={t.name: t for kind in units for t in kind.tables if t.kind is None or t.kind.comes_with_units}
         | unknown_kinds,
         later=later,
         unreachable={table.name: kind.scope.unit for kind in units for table in kind.tables if table.name not in tables},

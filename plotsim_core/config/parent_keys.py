@@ -13,7 +13,7 @@ from typing import Any
 
 from plotsim_core.config.column_source import are_types_known
 from plotsim_core.config.star_schema import DATE_DIMENSION
-from plotsim_core.config.table_shape import CELL, MOMENT, PERIOD, UNIT, Shape, unit_table_name
+from plotsim_core.config.table_shape import CELL, MOMENT, NO_KINDS, PERIOD, UNIT, OtherKinds, Shape, unit_table_name
 from plotsim_core.config.written_tables import columns_of, key_of, list_or_empty, shows_dimension
 
 Raw = Mapping[str, Any]
@@ -30,18 +30,22 @@ class ParentKeys:
     added: tuple[KeyColumn, ...] = ()
 
 
-def read_parent_keys(sections: Raw, unit: str, shapes: Sequence[Shape | None]) -> list[ParentKeys]:
+def read_parent_keys(
+    sections: Raw, unit: str, shapes: Sequence[Shape | None], other_kinds: OtherKinds = NO_KINDS
+) -> list[ParentKeys]:
     """Return the parent keys of each table of the section `tables`, whose `shapes` are in the order written."""
-    tables = _Tables(sections, unit, {str(shape.raw.get("name")): shape for shape in shapes if shape is not None})
+    shapes_by_name = {str(shape.raw.get("name")): shape for shape in shapes if shape is not None}
+    tables = _Tables(sections, unit, shapes_by_name, other_kinds)
     return [ParentKeys() if shape is None else tables.keys(shape) for shape in shapes]
 
 
 class _Tables:
     """The tables of all sections as written, by name."""
 
-    def __init__(self, sections: Raw, unit: str, shapes: Mapping[str, Shape]) -> None:
+    def __init__(self, sections: Raw, unit: str, shapes: Mapping[str, Shape], other_kinds: OtherKinds) -> None:
         names = ("dimensions", "facts", "events", "tables")
         all_tables = [raw for name in names for raw in list_or_empty(sections.get(name)) if isinstance(raw, Mapping)]
+        all_tables += other_kinds.unit_tables.values()
         self._raw = {str(raw.get("name")): raw for raw in reversed(all_tables)}
         self._shapes = shapes
         self._units = unit_table_name(sections, unit)

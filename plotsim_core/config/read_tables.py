@@ -13,7 +13,7 @@ from plotsim_core.config.partial import partial_part
 from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
 from plotsim_core.config.read_columns import read_columns
 from plotsim_core.config.table_kind import TABLE_FORMS, declared_forms
-from plotsim_core.config.table_shape import PERIOD, TIME, UNIT, Shape, read_shapes
+from plotsim_core.config.table_shape import FOREIGN, PERIOD, TIME, UNIT, OtherKinds, Shape, read_shapes
 from plotsim_core.config.tables import DeclaredTable, Table, derived_column
 from plotsim_core.config.words import enumeration
 from plotsim_core.config.written_tables import list_or_empty, written_per
@@ -22,10 +22,9 @@ from plotsim_core.families import nearest
 
 
 def read_tables(
-    sections: Mapping[str, Any], unit: str, other_kinds: Mapping[str, str], problems: list[Problem]
+    sections: Mapping[str, Any], unit: str, other_kinds: OtherKinds, problems: list[Problem]
 ) -> list[DeclaredTable]:
-    """Return the valid tables of the section `tables`, and add the problems of the others to `problems`. `other_kinds` maps
-    the names of other kinds of unit, and of their tables, to these kinds."""
+    """Return the valid tables of the section `tables`, and add the problems of the others to `problems`."""
     raw = sections.get("tables")
     if raw is None:
         return []
@@ -33,7 +32,7 @@ def read_tables(
         problems.append(Problem("tables", f"expected a list of tables, found {value_text(raw)}"))
         return [DeclaredTable("", "tables", None, None)]
     shapes = read_shapes(sections, unit, problems, other_kinds)
-    keys = read_parent_keys(sections, unit, shapes)
+    keys = read_parent_keys(sections, unit, shapes, other_kinds)
     return [
         _shaped_table(f"tables[{index}]", item, shape, parent_keys, problems)
         for index, (item, shape, parent_keys) in enumerate(zip(raw, shapes, keys, strict=True))
@@ -92,7 +91,7 @@ def _unfit_grid(raw: Mapping[str, Any], shape: Shape) -> Problem:
     written = [name for name in written_per(raw) or () if name != PERIOD]
     roots = dict(zip(written, shape.part_roots, strict=True))
     of_units = [name for name, root in roots.items() if root == (UNIT,)]
-    others = [name for name, root in roots.items() if root not in ((), (UNIT,))]
+    others = [name for name, root in roots.items() if root not in ((), (UNIT,), FOREIGN)]
     if others:
         is_time = others[0] == TIME
         message = "times of day are no" if is_time else f"rows of {others[0]} have moments, so they are no"

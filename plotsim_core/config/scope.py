@@ -19,9 +19,9 @@ from plotsim_core.families import did_you_mean
 @dataclass(frozen=True)
 class Scope:
     """Everything declared, by name. A name whose declaration is itself wrong maps to None, so that it is not reported
-    twice: as wrong where it stands, and as unknown where it is used. `foreign` are the dimensions of other kinds of
-    unit that may be referred to, `later` the names of those whose tables refer to this kind, `unreachable` the units of the
-    other tables of other kinds, by name: rows of these cannot be referred to."""
+    twice: as wrong where it stands, and as unknown where it is used. `foreign` are the tables of other kinds of unit that
+    may be referred to, `later` the units of tables of those kinds whose tables refer to this one, by name, `unreachable` the
+    units of the other tables of other kinds: rows of these cannot be referred to."""
 
     unit: str
     window: Window | None
@@ -32,7 +32,7 @@ class Scope:
     locale: tuple[str, ...] = ("en_US",)
     calendar: Calendar | None = None
     foreign: Mapping[str, DeclaredTable] = field(default_factory=dict)
-    later: frozenset[str] = frozenset()
+    later: Mapping[str, str] = field(default_factory=dict)
     unreachable: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -59,11 +59,12 @@ class Scope:
         if name in self.foreign or name in dimensions or "" in (*dimensions, *self.foreign) or is_renamed or is_lacking:
             return []
         if name in self.later:
-            message = f"tables of {name} refer to {self.unit} units, and kinds of unit cannot refer to each other both ways"
+            tables = f"tables of {self.later[name]} units refer to {self.unit} units"
+            message = f"{tables}, and kinds of unit cannot refer to each other both ways"
             return [Problem(path, message, "let one of the two refer to the other")]
         if name in self.unreachable:
             unit = self.unreachable[name]
-            message = f"{name} is a table of {unit} units, and of another kind only the units themselves can be referred to"
+            message = f"rows of {name} happen to {unit} units, of which rows here can refer to what comes with them alone"
             return [Problem(path, message, f"refer to the {unit}, or let rows of {name} refer here")]
         if name in self.tables:
             return [Problem(path, f"{name} is no dimension", f"known: {', '.join([*dimensions, *self.foreign])}")]

@@ -8,7 +8,7 @@ kind: `per: customers` is `per: customer`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from plotsim_core.config.model import is_name
@@ -36,10 +36,23 @@ SHAPE_WORDS = {
 WHEN = ("metric", "above", "below", "for", "ends_unit", "refire", "again_after")
 """Words of a crossing, which stand under `when`."""
 _RESERVED = (PERIOD, TIME)
-NO_KINDS: Mapping[str, str] = {}
-"""The names of other kinds of unit, where there are none."""
+FOREIGN = ("unit of another kind",)
+"""What the table of units of another kind counts as."""
 NOTHING = ("nothing", "none", "table", "plain")
 """What people write who mean a table that is per nothing."""
+
+
+@dataclass(frozen=True)
+class OtherKinds:
+    """What the other kinds of unit of a config declare: the kind of each name, of kinds and of their tables (`kinds`), and
+    the tables of the units that rows may be combined with, as written, by the names of their kinds and their own
+    (`unit_tables`)."""
+
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    unit_tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+NO_KINDS = OtherKinds()
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,11 @@ class Shape:
     is_of_units: bool = False
     part_roots: tuple[tuple[str, ...], ...] = ()
     is_likely: bool = False
+
+    @property
+    def parts(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """What a grid combines, the period left out, each with its root."""
+        return tuple(zip((name for name in self.per if name != PERIOD), self.part_roots, strict=True))
 
     @property
     def parent(self) -> str | None:
@@ -107,13 +125,15 @@ def unit_table_name(sections: Mapping[str, Any], unit: str) -> str:
 
 
 def read_shapes(
-    sections: Mapping[str, Any], unit: str, problems: list[Problem], other_kinds: Mapping[str, str] = NO_KINDS
+    sections: Mapping[str, Any], unit: str, problems: list[Problem], other_kinds: OtherKinds = NO_KINDS
 ) -> list[Shape | None]:
     """Return the shape of each table of the section `tables`, None for one whose `per` is wrong, which is added to
-    `problems`. `other_kinds` maps the names of other kinds of unit, and of their tables, to these kinds."""
+    `problems`."""
     tables = list_or_empty(sections.get("tables"))
     unit_table = unit_table_name(sections, unit)
-    roots = _roots_of_other_sections(sections)
+    foreign_names = {name: str(raw["name"]) for name, raw in other_kinds.unit_tables.items()}
+    own_roots = _roots_of_other_sections(sections)
+    roots = {**own_roots, **dict.fromkeys(foreign_names.values(), FOREIGN)}
     written = {
         str(raw["name"]): names
         for raw in tables
@@ -121,12 +141,12 @@ def read_shapes(
     }
 
     of_units = (unit, unit_table) if unit else ()
-    known_names = list(dict.fromkeys([*of_units[:1], *_RESERVED, *of_units[1:], *written, *roots]))
+    known_names = list(dict.fromkeys([*of_units[:1], *_RESERVED, *of_units[1:], *written, *own_roots]))
     timed = {str(raw.get("name")) for raw in tables if written_per(raw) == () and has_moments(raw)}
     happening = {str(raw.get("name")) for raw in tables if isinstance(raw, Mapping) and "when" in raw}
 
     def meaning(names: Sequence[str]) -> tuple[str, ...]:
-        meanings = [UNIT if name in (unit, unit_table) else name for name in names]
+        meanings = [UNIT if name in (unit, unit_table) else foreign_names.get(name, name) for name in names]
         order = [*(name for name in meanings if name != PERIOD), *(name for name in meanings if name == PERIOD)]
         return tuple(order)
 
@@ -151,11 +171,14 @@ def read_shapes(
     shapes: list[Shape | None] = []
     for index, raw in enumerate(tables):
         names = written_per(raw)
-        foreign_name = next((name for name in names or () if name in other_kinds and name not in known_names), None)
-        if foreign_name is None:
-            wrong = _wrong_names(raw, names, known_names, of_units)
-        else:
-            wrong = _of_other_kind(foreign_name, other_kinds[foreign_name], names or ())
+        other_names = [name for name in names or () if name in other_kinds.kinds and name not in known_names]
+        is_of_units = any(root(meaning((name,))) == (UNIT,) for name in names or () if name in known_names)
+        unfit_names = [name for name in other_names if not is_of_units or name not in foreign_names]
+        wrong = (
+            _of_other_kind(unfit_names[0], other_kinds, names or ())
+            if unfit_names
+            else _wrong_names(raw, names, [*known_names, *other_names], of_units)
+        )
         ring = circle(str(raw.get("name"))) if isinstance(raw, Mapping) and wrong is None else []
         if len(ring) > 1:
             message = f"rows of {enumeration(sorted(ring))} would belong to each other"
@@ -184,13 +207,18 @@ def _likely_names(
     return tuple(name for name in likely_names if name is not None) if is_known and is_usual else None
 
 
-def _of_other_kind(name: str, kind: str, names: tuple[str, ...]) -> Problem:
+def _of_other_kind(name: str, other_kinds: OtherKinds, names: tuple[str, ...]) -> Problem:
     """Return the problem of a table with rows of another kind of unit."""
-    is_grid = len(names) > 1
-    noun = "is another kind of unit" if name == kind else f"is a table of {kind} units"
-    hint = "leave out all but one kind" if is_grid else f"write the table where `unit: {kind}` stands"
+    is_grid, kind = len(names) > 1, other_kinds.kinds[name]
     path = f"per[{names.index(name)}]" if is_grid else "per"
-    return Problem(path, f"{name} {noun}, and a table has rows of one kind", hint)
+    elsewhere = f"write the table where `unit: {kind}` stands"
+    if name in other_kinds.unit_tables or not is_grid:
+        noun = "is another kind of unit" if name == kind else f"is a table of {kind} units"
+        return Problem(path, f"{name} {noun}, and rows here are per units of this kind", elsewhere)
+    if kind in other_kinds.unit_tables:
+        return Problem(path, f"{name} is a table of {kind} units", f"combine the {kind} itself")
+    message = f"tables of the {kind} refer to units of this kind, so none here is per {name}"
+    return Problem(path, message, elsewhere)
 
 
 def _wrong_names(

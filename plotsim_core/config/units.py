@@ -12,9 +12,9 @@ from typing import Any
 
 from plotsim_core.config.dataset import ALIASES, Dataset
 from plotsim_core.config.pydantic_errors import unknown_key
-from plotsim_core.config.star_schema import is_dates, is_listed, is_times, is_unit_table, with_defaults
+from plotsim_core.config.star_schema import is_dates, is_listed, is_times, with_defaults
 from plotsim_core.config.table_kind import SECTIONS
-from plotsim_core.config.table_shape import has_moments
+from plotsim_core.config.table_shape import has_moments, unit_table_name
 from plotsim_core.config.written_tables import columns_of, list_or_empty, shows_dimension, written_per
 from plotsim_core.errors import Problem, value_text
 
@@ -131,7 +131,7 @@ def reading_order(sections: Raw, kinds: Sequence[FurtherKind]) -> list[FurtherKi
     """Return the kinds of unit, None for that of `sections`, each after those whose units its tables name: as far as that is
     possible, the further ones in the order written, and then the first."""
     raws: dict[FurtherKind | None, Raw] = {**{kind: kind.raw for kind in kinds}, None: sections}
-    names = {kind: {*unit_dimensions(raw)} for kind, raw in raws.items()}
+    names = {kind: {*kind_names(raw)} for kind, raw in raws.items()}
     named_tables = {kind: {*_named_tables(raw)} for kind, raw in raws.items()}
     pending, order = list(raws), list[FurtherKind | None]()
 
@@ -145,12 +145,12 @@ def reading_order(sections: Raw, kinds: Sequence[FurtherKind]) -> list[FurtherKi
 
 
 def _named_tables(raw: Raw) -> Iterator[str]:
-    """Yield the names of tables that tables as written name: in the types of columns, as the ends of bridges, as what they
-    show."""
+    """Yield the names of tables and kinds that tables as written name: in references, as the ends of bridges, as what they
+    show or combine."""
     for table in (table for section in SECTIONS for table in list_or_empty(raw.get(section)) if isinstance(table, Mapping)):
         yield from (str(table[word]) for word in _TABLE_WORDS if word in table)
-        for _, type_ in columns_of(table):
-            yield from type_.split(".")[1:]
+        yield from written_per(table) or ()
+        yield from (type_.removeprefix("ref.") for _, type_ in columns_of(table) if type_.startswith("ref."))
 
 
 def kind_names(raw: Raw) -> dict[str, str]:
@@ -163,9 +163,9 @@ def kind_names(raw: Raw) -> dict[str, str]:
     return {name: unit for name in (unit, *(table.get("name") for table in tables)) if isinstance(name, str)}
 
 
-def unit_dimensions(raw: Raw) -> list[str]:
-    """Return the names of the tables of units that a config declares, as far as they can be read."""
-    tables = [table for table in list_or_empty(raw.get("dimensions")) if isinstance(table, Mapping)]
-    names = [str(table.get("name")) for table in tables if table.get("per") == "unit" and "count" not in table]
-    shaped = [table for table in list_or_empty(raw.get("tables")) if is_unit_table(table, str(raw.get("unit")))]
-    return [*names, *(str(table.get("name")) for table in shaped)]
+def tables_of_units(raw: Raw) -> dict[str, Raw]:
+    """Return the table of units of a kind as written, by its name and that of the kind; empty where it cannot be read."""
+    unit = str(raw.get("unit"))
+    name = unit_table_name(raw, unit)
+    tables = (table for section in _SHARED for table in list_or_empty(raw.get(section)) if isinstance(table, Mapping))
+    return {key: table for table in tables if table.get("name") == name for key in (unit, name)}

@@ -38,11 +38,22 @@ def drawn_units(population: Population, periods: Places, streams: Streams, addre
 
 def last_periods(population: Population, stop: int) -> Places:
     """Return the last period to whose end each unit is there, NEVER where it does not end before the period `stop`."""
+    units, crossing = all_units(population, stop).units, _ending_crossings(population, stop)
+    return np.minimum(units.last_period, np.where(crossing == NEVER, NEVER, crossing - 1))
+
+
+def periods_of_ends(population: Population, stop: int) -> Places:
+    """Return the period in which each unit ends, the last in which it has rows, NEVER where that is not before the period
+    `stop`."""
+    return np.minimum(all_units(population, stop).units.last_period, _ending_crossings(population, stop))
+
+
+def _ending_crossings(population: Population, stop: int) -> Places:
+    """Return the period of the first crossing that ends each unit, NEVER where there is none before the period `stop`."""
     units = all_units(population, stop).units
-    periods = units.last_period.copy()
+    periods = np.full(len(units), NEVER, dtype=np.int64)
     for ending in population.endings:
-        crossing = first_crossings_before(population, ending.crossing, units, stop)
-        periods = np.minimum(periods, np.where(crossing == NEVER, NEVER, crossing - 1))
+        periods = np.minimum(periods, first_crossings_before(population, ending.crossing, units, stop))
     return periods
 
 

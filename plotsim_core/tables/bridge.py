@@ -139,7 +139,7 @@ class Bridge(TableKind):
     def _check_right(self, right: Table, scope: Scope, is_foreign: bool) -> Iterable[Problem]:
         units = sum(segment.count for segment in scope.segments)
         rows = right.length or None
-        if right.is_of_units and not (right.is_unit_dimension and is_foreign):
+        if right.is_of_units and not is_foreign:
             rows = units * right.per_unit[0] - (self.left == self.right)
             if right.per_unit[0] == 0:
                 yield Problem("right", f"there may be {scope.unit}s without a row of {right.name}", "begin its count at 1")

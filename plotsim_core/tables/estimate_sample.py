@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,11 @@ class Sample:
     periods: NDArray[np.int64]
     parts: tuple[tuple[float, Units], ...]
     broken: tuple[TablePlan, ...] = ()
+
+    def of(self, population: Population) -> Sample:
+        """Return a sample of the same periods of another population."""
+        other = sample(population, Slice(int(self.periods[0]), int(self.periods[-1]) + 1, 0, 0))
+        return replace(other, periods=self.periods)
 
     def total(self, per_unit: Callable[[Units], Floats | NDArray[np.bool_] | NDArray[np.int64]]) -> Floats:
         """Return what `per_unit` (shape (periods, units)) adds up to over all units, shape (periods,)."""

@@ -1,6 +1,7 @@
 """Grids: a row for each combination of the rows of several tables, in every period or once: stock by store, product and day.
 
-The parts of a grid are plain tables, and for a grid of units, first, the units or their children. A row is told by what it
+The parts of a grid are plain tables, and for a grid of units, first, the units or their children, then units of other
+kinds. A row is told by what it
 combines. It is addressed by the addresses of its parts, each folded with the name of its table, so that a row of a part that
 is added moves no other.
 """
@@ -8,7 +9,7 @@ is added moves no other.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
@@ -17,21 +18,23 @@ from pydantic import Field
 
 from plotsim_core.columns.kept_rows import kept_rows
 from plotsim_core.columns.row_relations import child_counts
-from plotsim_core.columns.rows import Rows, sibling_numbers
+from plotsim_core.columns.rows import Rows, rows_of_all_units, sibling_numbers
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.filtered import FilteredTable
 from plotsim_core.config.model import MOST_NUMBERED, Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
-from plotsim_core.config.table_shape import PERIOD, UNIT, Shape, Spelling, spelled
+from plotsim_core.config.table_shape import FOREIGN, PERIOD, UNIT, Shape, Spelling, spelled
 from plotsim_core.config.words import enumeration
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.foreign_units import periods_of_ends
 from plotsim_core.engine.slice import CHUNK, Slice, blocks, by_row
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.random import Words, fold, key, words
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.cell_rows import live_cells
+from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Cut, TableKind, add_kind, table_kind
 
@@ -83,24 +86,27 @@ class _Grid(TableKind, FilteredTable):
         return math.prod(population.table(name).spec.length for name in self.plain_parts)
 
 
-def combined(table: TablePlan, block: Block, names: tuple[str, ...], numbers: Integers) -> tuple[Words, dict[str, Rows]]:
-    """Return the addresses of combinations of plain tables by their `numbers`, and the row of each table, by its name."""
+def combined(block: Block, names: tuple[str, ...], numbers: Integers) -> tuple[Words, dict[str, tuple[Rows, Integers]]]:
+    """Return the addresses of combinations of plain tables by their `numbers`, and the row of each table with its positions,
+    by its name."""
     population = block.population
     address = np.zeros(len(numbers), dtype=np.uint64)
-    parts: dict[str, Rows] = {}
+    places = np.arange(len(numbers), dtype=np.int64)
+    parts: dict[str, tuple[Rows, Integers]] = {}
     rest = numbers
     for name in reversed(names):
         part = population.table(name)
         rest, number = np.divmod(rest, part.spec.length)
-        parts[name] = table_kind(part).numbered_rows(part, block, number)
-        address = fold(fold(address, np.array([key(0, "grid", name)])), parts[name].address)
+        rows = table_kind(part).numbered_rows(part, block, number)
+        parts[name] = (rows, places)
+        address = fold(fold(address, np.array([key(0, "grid", name)])), rows.address)
     return address, parts
 
 
-def _targets(table: TablePlan, parts: dict[str, Rows]) -> dict[str, tuple[Rows, Integers]]:
-    """Return the rows that the references of a grid to its parts lead to, by column."""
+def _targets(table: TablePlan, parts: Mapping[str, tuple[Rows, Integers]]) -> dict[str, tuple[Rows, Integers]]:
+    """Return what the references of a grid to its parts lead to, by column; `parts` are by table."""
     columns = {column.spec.source.target_name: column.name for column in table.columns if column.name in table.key}
-    return {columns[name]: (rows, np.arange(len(rows), dtype=np.int64)) for name, rows in parts.items() if name in columns}
+    return {columns[name]: part for name, part in parts.items() if name in columns}
 
 
 class _PlainGrid(_Grid):
@@ -112,7 +118,7 @@ class _PlainGrid(_Grid):
         """Return the combinations of a block, each once."""
         first, stop = block.slice.rows or (0, self.combinations(block.population))
         numbers = np.arange(first, stop, dtype=np.int64)
-        address, parts = combined(table, block, self.plain_parts, numbers)
+        address, parts = combined(block, self.plain_parts, numbers)
         return Rows(block=block, address=address, ordinal=numbers, targets=_targets(table, parts))
 
     def ranks(self, table: TablePlan, rows: Rows) -> Integers:
@@ -191,74 +197,109 @@ class GridInTime(_PlainGrid):
 
 @add_kind
 class UnitGrid(_Grid):
-    """A row for each combination of a unit, or of one of its children, with rows of plain tables, in each period in which
-    the unit is there: each contract in each month, each customer with each channel in each week."""
+    """A row for each combination of a unit, or of one of its children, with units of other kinds and rows of plain tables,
+    in each period in which these units are there: each contract in each month, each customer with each channel in each
+    week, each store with each supplier on each day."""
 
     form: ClassVar[str] = "grid of units"
     knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics"})
     has_rows_each_period: ClassVar[bool] = True
 
+    unwritten: ClassVar[tuple[str, ...]] = (*TableKind.unwritten, "other_units")
+    other_units: tuple[Name, ...] = ()
+    """The tables of the units of other kinds that are combined."""
+
     @classmethod
     def of_shape(cls, shape: Shape) -> Spelling | None:
-        parts = dict(zip(shape.per[:-1], shape.part_roots, strict=False))
-        of_units = [name for name, root in parts.items() if root == (UNIT,)]
-        plain_parts = [name for name, root in parts.items() if root == ()]
-        is_whole = len(of_units) == 1 and len(plain_parts) == len(parts) - 1
-        if not (shape.is_grid and PERIOD in shape.per and is_whole and shape.has_one_row_each):
+        if not (shape.is_grid and PERIOD in shape.per and shape.has_one_row_each):
             return None
-        return spelled(shape, per=(*of_units, *plain_parts))
+        parts = {root: [name for name, other in shape.parts if other == root] for root in ((UNIT,), FOREIGN, ())}
+        is_whole = len(parts[UNIT,]) == 1 and sum(map(len, parts.values())) == len(shape.parts)
+        return (
+            spelled(shape, per=(*parts[UNIT,], *parts[FOREIGN], *parts[()]), other_units=parts[FOREIGN])
+            if is_whole
+            else None
+        )
 
     def describe(self, dataset: Dataset) -> str:
         first = dataset.plural if self.per[0] == UNIT else self.per[0]
         nouns = enumeration([first, *self.per[1:]])
-        return f"A row for each of {nouns} in each {dataset.grain.name} in which the {dataset.unit} is there."
+        they = "these units are" if self.other_units else f"the {dataset.unit} is"
+        return f"A row for each of {nouns} in each {dataset.grain.name} in which {they} there."
 
     @property
     def plain_parts(self) -> tuple[str, ...]:
-        return self.per[1:]
+        return tuple(name for name in self.per[1:] if name not in self.other_units)
 
     def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
-        return blocks(population, slice_, max(1, CHUNK // self._most_per_cell(population)))
-
-    def _most_per_cell(self, population: Population) -> int:
         children = 1 if self.per[0] == UNIT else population.table(self.per[0]).spec.per_unit[1]
-        return max(1, children * self.combinations(population))
+        others = [len(rows_of_all_units(other, slice_.stop)) for _, other in self._others(population)]
+        return blocks(
+            population, slice_, max(1, CHUNK // max(1, children * self.combinations(population) * math.prod(others)))
+        )
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
-        population, cells = block.population, live_cells(block)
-        parts: dict[str, Rows] = {}
-        owner, address = np.arange(len(cells), dtype=np.int64), cells.address
+        rows = live_cells(block)
         if self.per[0] != UNIT:
-            child = population.table(self.per[0])
-            counts = child_counts(population, child.spec, block.units)[cells.unit]
-            owner, number = sibling_numbers(counts)
-            address = fold(cells.address[owner], words(number))
-            unit = cells.unit[owner]
-            unit_address = fold(block.units.address[unit], words(number))
-            parts[child.name] = Rows(
-                block=block, address=unit_address, unit=unit, period=block.units.arrival[unit], ordinal=number
-            )
-        count = self.combinations(population)
-        member = np.repeat(np.arange(len(owner), dtype=np.int64), count)
-        number = np.tile(np.arange(count, dtype=np.int64), len(owner))
-        plain_address, plain_parts = combined(table, block, self.plain_parts, number)
-        is_plain = bool(self.plain_parts)
-        parts = {name: rows.take(member) for name, rows in parts.items()}
-        cell = owner[member]
-        rows = Rows(
-            block=block,
-            address=fold(address[member], plain_address) if is_plain else address,
-            unit=cells.unit[cell],
-            period=cells.period[cell],
-            cell=cells.cell[cell],
-            ordinal=number,
-            targets=_targets(table, {**parts, **plain_parts}),
+            rows = self._children(rows, block.population.table(self.per[0]))
+        for name, other in self._others(block.population):
+            rows = _with_units(rows, name, other)
+        count = self.combinations(block.population)
+        number = np.tile(np.arange(count, dtype=np.int64), len(rows))
+        address, plain_parts = combined(block, self.plain_parts, number)
+        rows = rows.take(np.repeat(np.arange(len(rows), dtype=np.int64), count))
+        return kept_rows(
+            table,
+            replace(
+                rows,
+                address=fold(rows.address, address) if plain_parts else rows.address,
+                ordinal=number,
+                targets=_targets(table, {**rows.targets, **plain_parts}),
+            ),
         )
-        return kept_rows(table, rows)
+
+    def _others(self, population: Population) -> list[tuple[str, Population]]:
+        """Return the tables of units of other kinds that are combined, each with its population."""
+        return [(name, population.population_of(population.table(name))) for name in self.other_units]
+
+    def _children(self, cells: Rows, child: TablePlan) -> Rows:
+        """Return the children of the units of some cells, each with itself as its target."""
+        units = cells.block.units
+        counts = child_counts(cells.block.population, child.spec, units)[cells.unit]
+        owner, number = sibling_numbers(counts)
+        rows = cells.take(owner)
+        child_rows = Rows(
+            block=cells.block,
+            address=fold(units.address[rows.unit], words(number)),
+            unit=rows.unit,
+            period=units.arrival[rows.unit],
+            ordinal=number,
+        )
+        targets = {child.name: (child_rows, np.arange(len(rows), dtype=np.int64))}
+        return replace(rows, address=fold(rows.address, words(number)), targets=targets)
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
-        population, count = sample.population, self.combinations(sample.population)
+        population = sample.population
+        count: Floats = np.full(len(sample.periods), float(self.combinations(population)))
+        for _, other in self._others(population):
+            other_sample = sample.of(other)
+            count = count * other_sample.total(other_sample.is_present) * remaining_share(other_sample)
         if self.per[0] == UNIT:
             return count * sample.total(sample.is_present)
         child = population.table(self.per[0]).spec
         return count * sample.total(lambda units: sample.is_present(units) * child_counts(population, child, units))
+
+
+def _with_units(rows: Rows, name: str, population: Population) -> Rows:
+    """Return rows of cells combined with the units of another kind that are there in their period, by the name of their
+    table."""
+    stop = rows.block.slice.stop
+    units, last_period = rows_of_all_units(population, stop), periods_of_ends(population, stop)
+    periods, period_index = np.unique(rows.period, return_inverse=True)
+    places = [np.flatnonzero((units.period <= period) & (period <= last_period)) for period in periods]
+    owner, number = sibling_numbers(np.array([len(present) for present in places], dtype=np.int64)[period_index])
+    starts = np.cumsum([0, *(len(present) for present in places)])[:-1]
+    place = np.concatenate([*places, np.empty(0, dtype=np.int64)])[starts[period_index[owner]] + number]
+    combined_rows = rows.take(owner)
+    address = fold(fold(combined_rows.address, np.array([key(0, "grid", name)])), units.address[place])
+    return replace(combined_rows, address=address, targets={**combined_rows.targets, name: (units, place)})

@@ -101,10 +101,6 @@ class TableKind(RowKind):
         """Return the rows of a plain table of this kind that have some numbers."""
         raise UsageError(f"rows of {table.name} have no numbers")
 
-    def rows_of_units(self, table: TablePlan, block: Block, units: Integers) -> Rows:
-        """Return the rows that come with some units of a block (indexes in it), in the order of these."""
-        raise UsageError(f"rows of {table.name} do not come with units")
-
     def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
         if self.has_keyed_rows:
             return Targets(parent, *earlier_targets(column, table, rows, parent))

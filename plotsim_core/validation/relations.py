@@ -81,7 +81,8 @@ def _reference_relations(
         subject = f"{table.name}.{column.name} > {other.name}"
         yield _join_relation(table, subject, other, join, fault, "rows refer to what comes later", column.name)
     other_unit, is_child = unit_column(population, other), other.spec.is_of_units and not other.spec.is_unit_dimension
-    if (other.spec.has_keyed_rows or is_child) and unit is not None and other_unit is not None and source.owners != "any":
+    is_own = source.owners != "any" and other.population == table.population
+    if (other.spec.has_keyed_rows or is_child) and unit is not None and other_unit is not None and is_own:
         fault, noun = f"t.{quoted(unit)} <> o.{quoted(other_unit)}", "rows refer to a row of another unit"
         if source.owners == "others":
             fault, noun = f"t.{quoted(unit)} = o.{quoted(other_unit)}", "rows refer to a row of their own unit"

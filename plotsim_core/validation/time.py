@@ -46,7 +46,8 @@ def _lives(store: StoredData, table: TablePlan) -> Iterator[Finding]:
         for column in _living_references(store.population, kind.population, table):
             dimension = kind.population.dimension.name
             lives = store.cached(f"lives of {dimension}", partial(_lives_sql, kind, dimension))
-            time, comparison = quoted(table.time or ""), "<=" if is_other_kind else "<"
+            is_drawn = is_other_kind and column not in table.key  # among those that stay to the period's end
+            time, comparison = quoted(table.time or ""), "<=" if is_drawn else "<"
             faults = f"count(*) FILTER (WHERE {time} < arrived OR last < {time} OR ended {comparison} {time})"
             sql = (
                 f"SELECT {time} AS date_key, count(*) AS checked, {faults} AS faults FROM {store.relation(table)} AS t "

@@ -89,6 +89,8 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
         "things": {"per": "visits", "rows": count(), "columns": [number, size]},
         "marks": {"per": "things", "rows": [0, 2], "columns": [{"name": "mark_id", "type": "id"}, size]},
     }  # fmt: skip
+    if "units" in raw:
+        tables["leases"] = {"per": ["shop", "landlord", "period"], "columns": [size]}
     needs = {
         "parts": ["bins"], "screws": ["parts"], "stands": ["bins", "kinds"], "stock": ["bins", "kinds"], "words": ["calls"],
         "replies": ["calls"], "answers": ["calls", "replies"],
