@@ -14,7 +14,7 @@ from plotsim_core.columns.earlier_rows import ancestors, check_row_reference, is
 from plotsim_core.columns.matching import Source, check_matching, match_of
 from plotsim_core.columns.popularity import Popularity, check_popularity, weighted_count, weights_problems
 from plotsim_core.columns.primary_key import key_column, lacks_key
-from plotsim_core.columns.reference_problems import check_key, check_target_column, needed_tables, referred_tables
+from plotsim_core.columns.reference_problems import check_circle, check_key, check_target_column, needed_tables
 from plotsim_core.columns.self_reference import ROOTS, check_self_reference
 from plotsim_core.columns.sequence import place_column
 from plotsim_core.columns.source import ColumnSource
@@ -146,10 +146,11 @@ class ReferenceOptions(Popularity, ColumnSource):
 
     def _check_listed(self, column: Column, table: Table, target: Table, scope: Scope) -> Iterable[Problem]:
         yield from self._check_options("column", "matching", "during", "distinct")
-        if table.name in referred_tables(target.name, scope):
-            message = f"{table.name} and {target.name} refer to each other, directly or through others"
-            yield Problem("type", message, "leave one of these references out, or let a bridge of the two say it")
         read_options = [name for name in ("matching", "during", *Popularity.model_fields) if name in self.given_names]
+        circle_problems = list(check_circle(column, table, target.name, read_options, scope))
+        yield from circle_problems
+        if circle_problems:
+            return
         if target.length > MOST_READ and read_options:
             message = f"reads all rows of {target.name}, and they are more than {MOST_READ:,}"
             yield Problem(read_options[0], message, "refer to a shorter list, or evenly")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from plotsim_core.columns.earlier_rows import ancestors
 from plotsim_core.columns.key_numbers import most_rows
@@ -32,9 +32,17 @@ def check_key(target: str, column: Column, table: Table, scope: Scope) -> Iterab
         yield Problem("key", message, "a row may be the only one of its unit, of the row it belongs to, or of its period")
 
 
-def referred_tables(name: str, scope: Scope) -> set[str]:
-    """Return the tables that a table refers to, directly or through others."""
-    return _reached(name, lambda table: set(), scope)
+def check_circle(column: Column, table: Table, target: str, read_options: Sequence[str], scope: Scope) -> Iterable[Problem]:
+    """Yield the problems of a reference of a table to a listed one that leads back to the table. One of such references has
+    to say `nulls`: its rows can be there before it is filled. `read_options` are those by which the rows of the target are
+    read, which are not known yet."""
+    if table.name not in _reached(target, lambda table: set(), scope):
+        return
+    message = f"{table.name} and {target} refer to each other, directly or through others"
+    if column.nulls is None and table.name in _reached(target, lambda table: set(), scope, is_first=True):
+        yield Problem("type", message, "give one of these references `nulls`: it is filled last")
+    else:
+        yield from (Problem(name, f"has no place here: {message}", "let it be drawn evenly") for name in read_options)
 
 
 def needed_tables(name: str, scope: Scope) -> set[str]:
@@ -42,14 +50,16 @@ def needed_tables(name: str, scope: Scope) -> set[str]:
     return _reached(name, lambda table: set(ancestors(table, scope)[:1]), scope)
 
 
-def _reached(name: str, others: Callable[[Table], set[str]], scope: Scope) -> set[str]:
-    """Return the tables that come after a table, directly or through others: those it refers to, and `others` of it."""
+def _reached(name: str, others: Callable[[Table], set[str]], scope: Scope, is_first: bool = False) -> set[str]:
+    """Return the tables that come after a table, directly or through others: those it refers to (`is_first`: by references
+    without `nulls`), and `others` of it."""
     names: set[str] = set()
     pending = [name]
     while pending:
         table = scope.declared_table(pending.pop())
         if table is not None:
-            targets = {column.source.target_name for column in table.columns} | others(table)
+            columns = [column for column in table.columns if column.nulls is None or not is_first]
+            targets = {column.source.target_name for column in columns} | others(table)
             new_names = {target for target in targets if target is not None} - names
             names |= new_names
             pending += new_names

@@ -31,9 +31,9 @@ def upstream(plan: Plan, table: TablePlan) -> list[str]:
     if table.spec.row_stage is not None and not _base_table(plan, table):
         row_sources.append(_stage_prefix(plan, table) + table.spec.row_stage)
     parents = [] if _base_table(plan, table) else [parent for _, parent, _ in table.references if parent != table.name]
-    source_names = [name for column in table.columns for name, _ in _origins(plan, table, column)]
-    column_sources = [name for name in source_names if not _is_child(plan, table, name)]
-    return list(dict.fromkeys([*row_sources, *column_sources, *parents]))
+    column_sources = [name for column in table.columns for name, _ in _origins(plan, table, column)]
+    referred = [name for name in dict.fromkeys([*column_sources, *parents]) if not _is_made_from(plan, name, table)]
+    return list(dict.fromkeys([*row_sources, *referred]))
 
 
 def column_lineage(plan: Plan, table: TablePlan) -> dg.TableColumnLineage:
@@ -95,10 +95,29 @@ def _base_table(plan: Plan, table: TablePlan) -> TablePlan | None:
     return next((other for other in plan.tables if other.name == table.shown_table), None)
 
 
-def _is_child(plan: Plan, table: TablePlan, name: str) -> bool:
-    """Return whether the table `name` refers to `table`, as a child to its parent."""
-    tables = (other for other in plan.tables if other.name == name)
-    return any(parent == table.name for other in tables for _, parent, _ in other.references)
+def _is_made_from(plan: Plan, name: str, table: TablePlan) -> bool:
+    """Return whether the table `name` is made from `table`, which then is not made from it: it refers to it, directly or
+    through others. Of tables that refer to each other, the one is made first whose reference says `nulls`, or that is
+    declared first."""
+    if _leads(plan, name, table.name, has_nulls=False):
+        return True
+    is_circle = _leads(plan, name, table.name) and not _leads(plan, table.name, name, has_nulls=False)
+    names = [other.name for other in plan.tables]
+    return is_circle and names.index(name) > names.index(table.name)
+
+
+def _leads(plan: Plan, name: str, target: str, has_nulls: bool = True) -> bool:
+    """Return whether references lead from a table to another; those that say `nulls` only with `has_nulls`."""
+    tables = {table.name: table for table in plan.tables}
+    pending, visited = [name], set[str]()
+    while pending:
+        table = tables.get(pending.pop())
+        for column, parent, _ in () if table is None else table.references:
+            is_first = table is not None and table.column(column).spec.nulls is None
+            if parent not in visited and (has_nulls or is_first):
+                visited.add(parent)
+                pending.append(parent)
+    return target in visited
 
 
 def _stage_prefix(plan: Plan, table: TablePlan) -> str:

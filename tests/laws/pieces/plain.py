@@ -73,6 +73,9 @@ def _tables(draw: st.DrawFn) -> list[Raw]:
         if tables and draw(st.booleans()):
             parent = draw(st.sampled_from(tables))["name"]
             columns.append({"name": f"{parent}_id", "type": f"ref.{parent}"})
+            if draw(st.booleans()):  # a reference that may be null closes the circle
+                back = {"name": f"t{number}_id", "type": f"ref.t{number}", "nulls": 0.3}
+                next(table for table in tables if table["name"] == parent)["columns"].append(back)
         columns = [{"name": "own_id", "type": "id"}, *columns]
         tables.append({"name": f"t{number}", "reference": True, "count": draw(st.integers(4, 40)), "columns": columns})
     return tables
