@@ -26,10 +26,12 @@ from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.formula import (
     FORMULA_TYPES,
+    NULL,
     FormulaError,
     Kind,
     constants,
     digits_of,
+    draws_of,
     kind_of,
     kind_of_type,
     may_be_undefined,
@@ -130,7 +132,13 @@ class Expression(ColumnSource):
         values = {name: fill(other, table, rows) for name, other in columns.items()}
         tree = parse_formula(self.formula)
         with np.errstate(all="ignore"):
-            inputs = inputs_of(values, {name: other.decimal_places for name, other in columns.items()}, len(rows))
+            places = draws_of(self.formula)
+            inputs = inputs_of(
+                values,
+                {name: other.decimal_places for name, other in columns.items()},
+                len(rows),
+                lambda node: rows.uniforms(table, column, "draw", str(places[id(node)])),
+            )
             result = formula_value(tree, inputs)
             if isinstance(result, pa.Array):
                 return result
@@ -161,6 +169,6 @@ def _kinds(options: Expression, dataset: Dataset) -> dict[str, Kind]:
 
 def _reads_null(node: ast.expr, nullable: Callable[[str], bool]) -> bool:
     if isinstance(node, ast.Name):
-        return nullable(node.id)
+        return node.id == NULL or nullable(node.id)
     is_coalesce = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "coalesce"
     return any(_reads_null(child, nullable) for child in (operands(node)[-1:] if is_coalesce else operands(node)))

@@ -15,12 +15,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.arrow import ArrowArray
+from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.decimals import as_floats
 from plotsim_core.columns.exact import Exact, exact_column, exact_value
-from plotsim_core.config.formula import digits_of, operands
+from plotsim_core.config.formula import NULL, PICK, digits_of, length_of, operands
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.decimals import half_up
+from plotsim_core.numerics.draws import DRAWS
+
+_DECIMALS = 4
+"""Decimals of a number as a text that says no others."""
 
 
 def formula_input(values: ArrowArray) -> Any:
@@ -34,18 +38,26 @@ def formula_input(values: ArrowArray) -> Any:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Inputs of a formula in `count` rows: each column's `values`, and `exact` fixed-point numbers of some."""
+    """Inputs of a formula in `count` rows: each column's `values`, and `exact` fixed-point numbers of some; `uniforms` gives
+    the uniforms of a draw, by its node."""
 
     values: dict[str, Any]
     exact: dict[str, Exact]
     count: int
+    uniforms: Callable[[ast.expr], Floats] | None = None
 
 
-def inputs_of(columns: Mapping[str, ArrowArray], decimals: Mapping[str, int | None], count: int) -> Inputs:
-    """Return the inputs of a formula: `columns` by name, with the most `decimals` of each (None: those of a double)."""
+def inputs_of(
+    columns: Mapping[str, ArrowArray],
+    decimals: Mapping[str, int | None],
+    count: int,
+    uniforms: Callable[[ast.expr], Floats] | None = None,
+) -> Inputs:
+    """Return the inputs of a formula: `columns` by name, with the most `decimals` of each (None: those of a double), and the
+    `uniforms` of its draws."""
     values = {name: formula_input(array) for name, array in columns.items()}
     exact = {name: exact_column(values[name], digits) for name, digits in decimals.items() if digits is not None}
-    return Inputs(values, exact, count)
+    return Inputs(values, exact, count, uniforms)
 
 
 def _exact(node: ast.expr, inputs: Inputs) -> Exact | None:
@@ -65,14 +77,15 @@ def rounded_value(node: ast.expr, doubles: Floats, digits: int, inputs: Inputs) 
 def formula_value(node: ast.expr, inputs: Inputs) -> Any:
     """Return a formula's value in each row: numbers (truths are 1 and 0, NaN is null), or texts as an Arrow array."""
     if isinstance(node, ast.Name):
-        return inputs.values[node.id]
+        return None if node.id == NULL else inputs.values[node.id]
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return pa.repeat(pa.scalar(node.value), inputs.count)
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return np.full(inputs.count, float(node.value))
     values = [formula_value(child, inputs) for child in operands(node)]
     if isinstance(node, ast.BinOp):
-        return _ARITHMETIC[type(node.op)](*values)
+        is_text = isinstance(values[0], pa.Array)
+        return joined(*values) if is_text else _ARITHMETIC[type(node.op)](*values)
     if isinstance(node, ast.UnaryOp):
         return (
             _not(values[0]) if isinstance(node.op, ast.Not) else -values[0] if isinstance(node.op, ast.USub) else values[0]
@@ -82,12 +95,42 @@ def formula_value(node: ast.expr, inputs: Inputs) -> Any:
     if isinstance(node, ast.Compare):
         return _compared(node.ops[0], *_same_decimals(node, values, inputs))
     if isinstance(node, ast.IfExp):
-        return _where(*values)
+        return _where(*_with_nulls(values, inputs.count))
     assert isinstance(node, ast.Call)
     assert isinstance(node.func, ast.Name)
     if node.func.id == "round":
         return rounded_value(node.args[0], values[0], digits_of(node) or 0, inputs)
-    return _FUNCTIONS[node.func.id](*values)
+    if node.func.id == "text":
+        return _number_text(node, values[0], inputs)
+    if node.func.id in ("left", "right"):
+        length = length_of(node) or 0
+        return pc.utf8_slice_codeunits(values[0], *((0, length) if node.func.id == "left" else (-length, None)))
+    if node.func.id in DRAWS or node.func.id == PICK:
+        assert inputs.uniforms is not None
+        draws = inputs.uniforms(node)
+        is_family = node.func.id in DRAWS
+        return DRAWS[node.func.id].drawn(draws, *values) if is_family else _picked(draws, _with_nulls(values, inputs.count))
+    return _FUNCTIONS[node.func.id](*_with_nulls(values, inputs.count))
+
+
+def _number_text(node: ast.Call, numbers: Floats, inputs: Inputs) -> Any:
+    """Return numbers as texts: with as many decimals as the call says, or as they have, up to four."""
+    digits = digits_of(node) or 0 if len(node.args) > 1 else _DECIMALS
+    values = pa.array(rounded_value(node.args[0], numbers, digits, inputs), mask=~np.isfinite(numbers))
+    return pc.cast(values.cast(pa.decimal128(38, digits)) if len(node.args) > 1 else values, pa.string())
+
+
+def _with_nulls(values: list[Any], count: int) -> list[Any]:
+    """Return values with nulls of their kind in the place of None."""
+    has_texts = any(isinstance(value, pa.Array) for value in values)
+    nulls: Any = pa.nulls(count, pa.string()) if has_texts else np.full(count, np.nan)
+    return [nulls if value is None else value for value in values]
+
+
+def _picked(draws: Floats, values: list[Any]) -> Any:
+    """Return one of some values for each uniform, each as likely."""
+    index = (draws * len(values)).astype(np.int64)
+    return pc.choose(pa.array(index), *values) if isinstance(values[0], pa.Array) else np.choose(index, values)
 
 
 def _true(a: Floats) -> Floats:
@@ -171,8 +214,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exp": np.exp,
     "floor": np.floor,
     "log": np.log,
+    "lower": pc.utf8_lower,
     "max": lambda *values: reduce(np.maximum, values),
     "min": lambda *values: reduce(np.minimum, values),
     "sqrt": np.sqrt,
+    "upper": pc.utf8_upper,
     "where": _where,
 }

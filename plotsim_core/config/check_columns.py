@@ -9,7 +9,7 @@ import pyarrow as pa
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.conversions import conversion_type, converts, noun_of, unreadable
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.formula import FormulaError, kind_of, kind_of_type, names, parse_formula
+from plotsim_core.config.formula import FormulaError, draws_of, kind_of, kind_of_type, names, parse_formula
 from plotsim_core.config.model import mentioned
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.tables import Column, DeclaredTable, Table, column_type, matched_origin
@@ -102,6 +102,8 @@ def truth_problem(formula: str, table: Table, dataset: Dataset) -> Problem | Non
         kind = kind_of(parse_formula(formula), {name: kind for name, kind in kinds.items() if kind is not None})
     except FormulaError as error:
         return error.problem
+    if draws_of(formula):
+        return Problem("", "takes chance, and is read more than once", "draw it in a hidden column, and read that")
     if kind != "bool":
         message = f"expected a formula that is true or false, found {value_text(formula)}"
         return Problem("", message, "compare something: amount > 100")

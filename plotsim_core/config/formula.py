@@ -1,4 +1,4 @@
-"""Formulas: a small grammar over the columns of a row, numbers and named functions. Read, never run as code.
+"""Formulas: a small grammar over the columns of a row, numbers, named functions and draws. Read, never run as code.
 
 Python's own parser gives the tree; only the nodes named here are accepted, and each is evaluated on whole arrays.
 """
@@ -16,6 +16,7 @@ import pyarrow as pa
 from plotsim_core.config.model import LARGEST
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.draws import DRAWS, Draw
 
 Kind = Literal["whole", "number", "bool", "text"]
 
@@ -33,25 +34,38 @@ _HIGHEST_POWER = 25
 
 @dataclass(frozen=True)
 class Call:
-    """How many arguments a function takes (`most` None: any number)."""
+    """How many arguments a function takes (`most` None: any number), and the kind of what it `gives`; None for the kind of
+    what it is given. With `of_text`, its first argument is a text, else a number."""
 
     least: int
     most: int | None
+    gives: Kind | None = None
+    of_text: bool = False
 
 
 FUNCTIONS = {
     "abs": Call(1, 1),
-    "ceil": Call(1, 1),
+    "ceil": Call(1, 1, "whole"),
     "coalesce": Call(2, None),
-    "exp": Call(1, 1),
-    "floor": Call(1, 1),
-    "log": Call(1, 1),
+    "exp": Call(1, 1, "number"),
+    "floor": Call(1, 1, "whole"),
+    "left": Call(2, 2, "text", of_text=True),
+    "log": Call(1, 1, "number"),
+    "lower": Call(1, 1, "text", of_text=True),
     "max": Call(2, None),
     "min": Call(2, None),
-    "round": Call(1, 2),
-    "sqrt": Call(1, 1),
+    "pick": Call(2, None),
+    "right": Call(2, 2, "text", of_text=True),
+    "round": Call(1, 2, "number"),
+    "sqrt": Call(1, 1, "number"),
+    "text": Call(1, 2, "text"),
+    "upper": Call(1, 1, "text", of_text=True),
     "where": Call(3, 3),
 }
+PICK = "pick"
+"""The function that draws one of its values, each as likely: a draw of values of any kind."""
+NULL = "null"
+"""The value that a branch may have instead of one."""
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _UNDEFINED = (ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
@@ -105,17 +119,65 @@ def _check_node(node: ast.expr, depth: int) -> None:
 
 def _check_call(node: ast.Call) -> None:
     name = node.func.id if isinstance(node.func, ast.Name) else ""
+    if name in DRAWS:
+        _check_draw(node, name, DRAWS[name])
+        return
     if name not in FUNCTIONS:
+        known_names = [*FUNCTIONS, *DRAWS]
         raise FormulaError(
-            f"no function is named {f'`{name}`' if name else _text(node.func)}", did_you_mean(name, list(FUNCTIONS))
+            f"no function is named {f'`{name}`' if name else _text(node.func)}", did_you_mean(name, known_names)
         )
     call = FUNCTIONS[name]
     count = len(node.args)
     if node.keywords or count < call.least or (call.most is not None and count > call.most):
         upper = f" to {call.most}" if call.most not in (None, call.least) else "" if call.most else " or more"
         raise FormulaError(f"{name} takes {call.least}{upper} values, found {_text(node)}")
-    if name == "round" and count == 2 and digits_of(node) is None:
-        raise FormulaError(f"the digits of round are a whole number from 0 to 9, found {_text(node.args[1])}")
+    if name in ("round", "text") and count == 2 and digits_of(node) is None:
+        raise FormulaError(f"the digits of {name} are a whole number from 0 to 9, found {_text(node.args[1])}")
+    if name in ("left", "right") and length_of(node) is None:
+        raise FormulaError(f"{name} takes a whole number of letters from 1 to 999, found {_text(node.args[1])}")
+
+
+def _check_draw(node: ast.Call, name: str, draw: Draw) -> None:
+    """Raise FormulaError for a draw with too few or too many values, or with a number that it cannot have."""
+    words = [*draw.parameters, *(() if draw.cdf is None else ("least", "most"))]
+    usage = f"{name}({', '.join(draw.parameters)})"
+    if node.keywords or not draw.takes(len(node.args)):
+        bounded = "" if draw.cdf is None else f", or between two bounds {name}({', '.join(words)})"
+        raise FormulaError(f"cannot read {_text(node)}", f"write {usage}{bounded}")
+    for argument, (word, bound) in zip(node.args, draw.parameters.items(), strict=False):
+        value = _number(argument)
+        if value is not None and not bound.low <= value <= bound.high:
+            raise FormulaError(f"expected {word} {bound.limits} in {usage}, found {value:g}")
+    ends = node.args if draw.is_ordered else node.args[len(draw.parameters) :]
+    numbers = [number for number in map(_number, ends) if number is not None]
+    if len(numbers) == 2 and numbers[0] >= numbers[1]:
+        raise FormulaError(f"expected least < most in {_text(node)}, found {numbers[0]:g} and {numbers[1]:g}")
+
+
+def _number(node: ast.expr) -> float | None:
+    """Return the number that is written; None for anything else."""
+    sign = -1.0 if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else 1.0
+    part = node.operand if isinstance(node, ast.UnaryOp) else node
+    value = part.value if isinstance(part, ast.Constant) else None
+    return sign * value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def draws_of(text: str) -> dict[int, int]:
+    """Return the place of each draw of a formula among its draws, by the identity of its node in the parsed tree."""
+    nodes = [node for node in _nodes(parse_formula(text)) if _is_draw(node)]
+    return {id(node): place for place, node in enumerate(nodes)}
+
+
+def _nodes(node: ast.expr) -> Iterator[ast.expr]:
+    yield node
+    for child in operands(node):
+        yield from _nodes(child)
+
+
+def _is_draw(node: ast.expr) -> bool:
+    """Return whether a node takes chance."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and (node.func.id in DRAWS or node.func.id == PICK)
 
 
 def _check_constant(node: ast.Constant) -> None:
@@ -130,11 +192,17 @@ def _text(node: ast.AST) -> str:
 
 
 def digits_of(node: ast.Call) -> int | None:
-    """Return the digits that a call of round rounds to; None where they are no whole number from 0 to 9."""
+    """Return the digits that a call of round or text rounds to; None where they are no whole number from 0 to 9."""
     if len(node.args) == 1:
         return 0
     value = node.args[1].value if isinstance(node.args[1], ast.Constant) else None
     return value if type(value) is int and 0 <= value <= 9 else None
+
+
+def length_of(node: ast.Call) -> int | None:
+    """Return how many letters a call of left or right gives; None where that is no whole number from 1 to 999."""
+    value = node.args[1].value if isinstance(node.args[1], ast.Constant) else None
+    return value if type(value) is int and 1 <= value <= 999 else None
 
 
 def operands(node: ast.expr) -> list[ast.expr]:
@@ -152,7 +220,7 @@ def names(text: str) -> list[str]:
 
 
 def _names(node: ast.expr) -> Iterator[str]:
-    if isinstance(node, ast.Name):
+    if isinstance(node, ast.Name) and node.id != NULL:
         yield node.id
     for child in operands(node):
         yield from _names(child)
@@ -160,7 +228,7 @@ def _names(node: ast.expr) -> Iterator[str]:
 
 def constants(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     """Yield the largest parts of a formula that read no column and are computed, each as text and tree."""
-    if next(_names(node), None) is None:
+    if next(_names(node), None) is None and not any(map(_is_draw, _nodes(node))):
         if operands(node):
             yield _text(node), node
         return
@@ -170,7 +238,7 @@ def constants(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
 
 def may_be_undefined(node: ast.expr) -> bool:
     """Return whether a formula can be null though its columns are not: a division by zero, a root or logarithm of a
-    negative, a power or exponential that is too large."""
+    negative, a power or exponential that is too large, a draw whose parameters are not written, a branch that is null."""
     return _degree(node) > _HIGHEST_POWER or _is_undefined(node)
 
 
@@ -186,7 +254,11 @@ def _degree(node: ast.expr) -> int:
 
 
 def _is_undefined(node: ast.expr) -> bool:
+    if isinstance(node, ast.Name) and node.id == NULL:
+        return True
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id in DRAWS:
+            return any(_number(argument) is None for argument in node.args)
         if node.func.id in ("sqrt", "log", "exp"):
             return True
         if node.func.id == "coalesce":
@@ -212,35 +284,53 @@ def kind_of_type(type_: pa.DataType) -> Kind | None:
 def kind_of(node: ast.expr, kinds: dict[str, Kind]) -> Kind:
     """Return the kind of a formula's values from the kinds of its columns. Raises FormulaError where a text is counted with,
     or kinds are mixed."""
+    if isinstance(node, ast.Name) and node.id == NULL:
+        raise FormulaError("`null` stands alone", "it may be a branch: where(a > b, a, null)")
     if isinstance(node, ast.Name):
         return kinds[node.id]
     if isinstance(node, ast.Constant):
         value = node.value
         return "bool" if isinstance(value, bool) else "whole" if isinstance(value, int) else _kind_of_value(value)
-    operand_kinds = [kind_of(child, kinds) for child in operands(node)]
+    indices = _branch_indices(node)
+    children = operands(node)
+    branches = [] if indices is None else [children[index] for index in indices[1:] if index is not None]
+    null_branches = [child for child in branches if _is_null(child)]
+    if branches and len(null_branches) == len(branches):
+        raise FormulaError(f"{_text(node)} is always null", "give one of its branches a value")
+    operand_kinds = [None if child in null_branches else kind_of(child, kinds) for child in children]
     if isinstance(node, ast.Compare):
         are_text = [kind == "text" for kind in operand_kinds]
         if any(are_text) and not (all(are_text) and isinstance(node.ops[0], ast.Eq | ast.NotEq)):
             raise FormulaError(f"cannot compare {_text(node)}: a text equals a text or does not, and is no number")
         return "bool"
-    indices = _branch_indices(node)
     if indices is not None:
-        condition, first, *rest = (operand_kinds[index] if index is not None else None for index in indices)
+        condition, *branch_kinds = (operand_kinds[index] if index is not None else None for index in indices)
         if condition == "text":
             raise FormulaError(f"a text is neither true nor false in {_text(node)}")
-        if any((kind == "text") != (first == "text") for kind in rest):
+        values = [kind for kind in branch_kinds if kind is not None]
+        if len({kind == "text" for kind in values}) > 1:
             raise FormulaError(f"{_text(node)} would be a text in some rows and a number in others")
-        return _common_kind([kind for kind in (first, *rest) if kind is not None])
+        return _common_kind(values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and set(operand_kinds) == {"text"}:
+        return "text"
+    call = FUNCTIONS.get(node.func.id) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+    if call is not None and call.of_text:
+        if operand_kinds[0] != "text":
+            raise FormulaError(f"{_text(node)} is given a number, and takes a text", "make a text of it: text(x)")
+        return "text"
     if "text" in operand_kinds:
-        raise FormulaError(f"{_text(node)} counts with a text")
+        is_sum = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
+        raise FormulaError(f"{_text(node)} counts with a text", "make a text of the number: text(x)" if is_sum else "")
     if isinstance(node, ast.BoolOp) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
         return "bool"
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         name = node.func.id
-        if name in ("floor", "ceil") or (name == "round" and len(node.args) == 1):
+        if name in DRAWS:
+            return DRAWS[name].values
+        if name == "round" and len(node.args) == 1:
             return "whole"
-        if name in ("exp", "log", "sqrt") or name == "round":
-            return "number"
+        if call is not None and call.gives is not None:
+            return call.gives
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Pow):
         return "number"
     return "number" if "number" in operand_kinds else "whole"
@@ -257,9 +347,13 @@ def _branch_indices(node: ast.expr) -> list[int | None] | None:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         if node.func.id == "where":
             return [0, 1, 2]
-        if node.func.id == "coalesce":
+        if node.func.id in ("coalesce", PICK):
             return [None, *range(len(node.args))]
     return None
+
+
+def _is_null(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == NULL
 
 
 def _common_kind(kinds: list[Kind]) -> Kind:

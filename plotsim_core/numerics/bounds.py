@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_TINY, _HUGE = 1e-9, 1e9
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -16,3 +18,10 @@ class Bound:
     low: float
     high: float
     relative: bool = False
+
+    @property
+    def limits(self) -> str:
+        """The range in words: very small and very large ends are no limits to people."""
+        least = "above 0" if 0 < self.low <= _TINY else f"from {self.low:g}" if self.low > -_HUGE else ""
+        most = f"to {self.high:g}" if self.high < _HUGE else ""
+        return " ".join(part for part in (least, most) if part)

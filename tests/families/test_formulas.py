@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from plotsim_core import ConfigError, from_mapping, generate_tables
 from plotsim_core.columns.formula_values import Inputs, formula_input, formula_value
-from plotsim_core.config.formula import FUNCTIONS, FormulaError, names, parse_formula
+from plotsim_core.config.formula import FUNCTIONS, PICK, FormulaError, names, parse_formula
 
 ROWS: list[dict[str, Any]] = [
     {"a": 3, "b": 2.5, "t": "x"},
@@ -26,7 +26,7 @@ ROWS: list[dict[str, Any]] = [
 
 def computed(formula: str, rows: list[dict[str, Any]] = ROWS) -> list[Any]:
     """Return a formula's value in rows, None for null."""
-    values = {name: formula_input(pa.array([row[name] for row in rows])) for name in ("a", "b", "t")}
+    values = {name: formula_input(pa.array([row[name] for row in rows])) for name in rows[0]}
     with np.errstate(all="ignore"):
         actual = formula_value(parse_formula(formula), Inputs(values, {}, len(rows)))
     if isinstance(actual, pa.Array):
@@ -80,10 +80,28 @@ def test_functions_and_what_has_no_value(formula: str, expected: list[float | No
     assert computed(formula) == [None if value is None else pytest.approx(value, rel=1e-12) for value in expected]
 
 
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("upper(left(t, 2)) + '-' + lower(right(t, 1))", ["AB-d", "X-x", None]),
+        ("left(t, 1)", ["a", "X", None]),
+        ("right(t, 9)", ["abCD", "X", None]),
+        ("text(n) + '|' + text(n, 2)", ["3|3.00", "-0.125|-0.13", "2.6667|2.67"]),
+        ("where(n > 0, t, null)", ["abCD", None, None]),
+        ("where(n > 0, null, n) + 1", [None, 0.875, None]),
+        ("coalesce(t, 'none')", ["abCD", "X", "none"]),
+    ],
+)
+def test_texts_and_nulls(formula: str, expected: list[Any]) -> None:
+    rows = [{"t": "abCD", "n": 3.0}, {"t": "X", "n": -0.125}, {"t": None, "n": 8 / 3}]
+    assert computed(formula, rows) == expected
+
+
 def test_every_function_has_been_tried() -> None:
+    """But for the draw among them, which test_draws.py tries."""
     with open(__file__, encoding="utf-8") as file:
         text = file.read()
-    assert all(f'"{name}(' in text or f" {name}(" in text for name in FUNCTIONS)
+    assert all(f'"{name}(' in text or f" {name}(" in text for name in FUNCTIONS if name != PICK)
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,17 @@ _TYPES = {"choice": ["enum"], "range": ["integer", "text", "decimal(6, 2)"], "se
 """What columns of a type may be stored as."""
 
 
+_DRAWS = (
+    "normal(5, 2) + normal(0, 1)",
+    "poisson(uniform(0, 9))",
+    "negative_binomial(4, 0.7, 1, 20)",
+    "where(chance(0.2), null, gamma(3, 2, 1, 9))",
+    "pick('a', 'b') + text(zipf(1.1, 40)) + upper(pick('x', 'y', 'z'))",
+    "chance(beta(0.3, 12))",
+)
+"""Formulas that take chance."""
+
+
 def _words(draw: st.DrawFn, column: Raw) -> Raw:
     """Return what every column may say, now and then: nulls, another type."""
     nulls = {"nulls": draw(st.sampled_from([0.1, 0.5]))} if draw(st.integers(0, 3)) == 0 else {}
@@ -95,6 +106,7 @@ def _anywhere(draw: st.DrawFn) -> dict[str, Raw]:
         "token": {"type": "faker.uuid4"},
         "span": {"type": "range", "range": [-9.5, 9.5]},
         "rate": {"type": "range", "range": [-9.5, 9.5], "decimals": draw(st.integers(0, 3))},
+        "drawn": {"type": "expression", "formula": draw(st.sampled_from(_DRAWS))},
     }
 
 

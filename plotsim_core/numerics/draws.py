@@ -1,0 +1,180 @@
+"""Draws: the functions of formulas that take chance, each by inversion of one uniform for each row.
+
+The families of `distributions` are drawn by their mean and their parameters, as metrics are. A count is the smallest one
+whose probability of not being exceeded reaches the uniform, found by bisection: the same one whether the probabilities are
+computed for each row or once for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.families import Family
+from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.bounds import Bound
+from plotsim_core.numerics.distributions import DISTRIBUTIONS, Distribution
+
+Values = Literal["whole", "number", "bool"]
+
+MOST = 1e12
+"""The largest parameter."""
+_MOST_RANKS = 1_000_000
+_MOST_COUNTS = 1 << 16
+"""Counts of which the probabilities are computed once for all rows."""
+_SMALLEST = 1e-9
+LARGEST_COUNT = 2.0**40
+"""No count is larger."""
+_MEANS: Mapping[str, Bound] = {
+    "real": Bound(0, -MOST, MOST),
+    "positive": Bound(1, _SMALLEST, MOST),
+    "unit": Bound(0.5, _SMALLEST, 1 - _SMALLEST),
+    "count": Bound(1, _SMALLEST, 1e9),
+}
+"""The means of the values of each support."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A function of a formula that takes chance: its `parameters` in their order, each with its bounds, and what it gives.
+
+    `quantile(u, *parameters)` gives the values at the levels `u`, and broadcasts over arrays of any shape. With `cdf(x,
+    *parameters)`, the probability of at most `x`, values can be drawn between two bounds. With `is_ordered`, the first
+    parameter is below the second.
+    """
+
+    parameters: Mapping[str, Bound]
+    quantile: Callable[..., Floats]
+    cdf: Callable[..., Floats] | None = None
+    values: Values = "number"
+    is_ordered: bool = False
+
+    @property
+    def arguments(self) -> tuple[int, int]:
+        """The least and the most arguments of a call: bounds come last, both or none."""
+        count = len(self.parameters)
+        return count, count if self.cdf is None else count + 2
+
+    def takes(self, arguments: int) -> bool:
+        """Return whether a call may have so many arguments."""
+        return arguments in self.arguments
+
+    def drawn(self, u: Floats, *arguments: Floats) -> Floats:
+        """Return a value for each uniform of `u`, NaN where a parameter is none, lies outside its bounds, or nothing lies
+        between the bounds of the values."""
+        values = [argument[:1] if _is_one(argument) else argument for argument in arguments]  # what is the same is read once
+        parameters, ends = values[: len(self.parameters)], values[len(self.parameters) :]
+        is_valid: NDArray[np.bool_] = np.ones(1, dtype=bool)
+        for given, bound in zip(parameters, self.parameters.values(), strict=True):
+            is_valid = is_valid & (given >= bound.low) & (given <= bound.high)
+        sound = [
+            np.where(is_valid, given, bound.default)
+            for given, bound in zip(parameters, self.parameters.values(), strict=True)
+        ]
+        if not ends or self.cdf is None:
+            return np.where(is_valid, self.quantile(u, *sound), np.nan)
+        low, high = ends
+        least = np.ceil(low) - 1.0 if self.values == "whole" else low
+        below, above = self.cdf(least, *sound), self.cdf(high, *sound)
+        is_valid = is_valid & (above > below)
+        levels = np.clip(below + u * (above - below), np.finfo(np.float64).tiny, 1.0 - 2.0**-53)
+        return np.where(is_valid, np.clip(self.quantile(levels, *sound), low, high), np.nan)
+
+
+DRAWS: Family[Draw] = Family("function", "docs/columns.md")
+
+
+def _smallest_count(cdf: Callable[[Floats], Floats], u: Floats) -> Floats:
+    """Return the smallest count at which a `cdf` reaches each level, up to the largest there is."""
+    low, high = np.full(u.shape, -1.0), np.zeros(u.shape)
+    while np.any(is_below := (cdf(high) < u) & (high < LARGEST_COUNT)):
+        low, high = np.where(is_below, high, low), np.where(is_below, 2.0 * high + 1.0, high)
+    while np.any(high - low > 1.0):
+        middle = np.floor(0.5 * (low + high))
+        is_below = (cdf(middle) < u) & (middle < high)
+        low, high = np.where(is_below, middle, low), np.where(is_below, high, np.maximum(middle, low + 1.0))
+    return high
+
+
+def _is_one(values: Floats) -> bool:
+    """Return whether all values are the same."""
+    return values.size > 0 and bool(values.min() == values.max())
+
+
+def _counts(family: Distribution, names: tuple[str, ...]) -> tuple[Callable[..., Floats], Callable[..., Floats]]:
+    """Return the quantile and the cdf of a family of counts, by its mean and its parameters."""
+
+    def cdf(x: Floats, mean: Floats, *parameters: Floats) -> Floats:
+        levels = family.cdf(np.maximum(np.floor(x), 0.0), mean, **dict(zip(names, parameters, strict=True)))
+        return np.where(np.asarray(x) < 0, 0.0, levels)
+
+    def quantile(u: Floats, mean: Floats, *parameters: Floats) -> Floats:
+        if all(map(_is_one, (mean, *parameters))):
+            first = [values.ravel()[:1] for values in (mean, *parameters)]
+            most = _smallest_count(lambda x: cdf(x, *first), np.array([u.max()]))[0]
+            if most < min(_MOST_COUNTS, u.size):
+                return np.searchsorted(cdf(np.arange(most + 1.0), *first), u).astype(np.float64)
+        return _smallest_count(lambda x: cdf(x, mean, *parameters), u)
+
+    return quantile, cdf
+
+
+def _ordered(function: Callable[..., Floats], names: tuple[str, ...]) -> Callable[..., Floats]:
+    """Return a function of a level or value, a mean and named parameters with these in their order."""
+    return lambda x, mean, *parameters: function(x, mean, **dict(zip(names, parameters, strict=True)))
+
+
+def _add_families() -> None:
+    for name, family in DISTRIBUTIONS.items():
+        if family.inflated:
+            continue
+        names = tuple(family.parameters)
+        bounds = {"mean": _MEANS[family.support], **family.parameters}
+        if family.support == "count":
+            DRAWS.add(name, Draw(bounds, *_counts(family, names), values="whole"))
+        else:
+            DRAWS.add(name, Draw(bounds, _ordered(family.quantile, names), _ordered(family.cdf, names)))
+
+
+def _uniform(u: Floats, low: Floats, high: Floats) -> Floats:
+    return np.where(low <= high, low + u * (high - low), np.nan)
+
+
+def _exponential(u: Floats, mean: Floats) -> Floats:
+    return -mean * np.log1p(-u)
+
+
+def _exponential_cdf(x: Floats, mean: Floats) -> Floats:
+    return -np.expm1(-np.maximum(x, 0.0) / mean)
+
+
+def _zipf(u: Floats, exponent: Floats, most: Floats) -> Floats:
+    """Return a rank for each uniform, 1 to `most`, in proportion to 1 / rank**exponent."""
+    if _is_one(exponent) and _is_one(most):
+        return _ranks(u, float(exponent.ravel()[0]), int(most.ravel()[0]))
+    ranks = np.empty(u.shape)
+    pairs, index = np.unique(np.stack([exponent, np.floor(most)]), axis=1, return_inverse=True)
+    for number, (power, count) in enumerate(pairs.T.tolist()):
+        is_here = index.reshape(u.shape) == number
+        ranks[is_here] = _ranks(u[is_here], power, int(count))
+    return ranks
+
+
+def _ranks(u: Floats, exponent: float, most: int) -> Floats:
+    levels = np.cumsum(np.arange(1.0, most + 1.0) ** -exponent)
+    return np.minimum(np.searchsorted(levels / levels[-1], u), most - 1) + 1.0
+
+
+def _chance(u: Floats, rate: Floats) -> Floats:
+    return (u < rate).astype(np.float64)
+
+
+_add_families()
+DRAWS.add("uniform", Draw({"low": Bound(0, -MOST, MOST), "high": Bound(1, -MOST, MOST)}, _uniform, is_ordered=True))
+DRAWS.add("exponential", Draw({"mean": _MEANS["positive"]}, _exponential, _exponential_cdf))
+DRAWS.add("zipf", Draw({"exponent": Bound(1, 0, 20), "most": Bound(1, 1, _MOST_RANKS)}, _zipf, values="whole"))
+DRAWS.add("chance", Draw({"rate": Bound(0, 0, 1)}, _chance, values="bool"))
