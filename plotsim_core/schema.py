@@ -24,10 +24,11 @@ from plotsim_core.config.pydantic_errors import words_of
 from plotsim_core.config.shape_words import PerForm, shape_words, shaped_kinds, words_of_shape
 from plotsim_core.config.star_schema import UNIT_SECTIONS
 from plotsim_core.config.table_kind import SECTIONS, TABLE_FORMS, declared_forms
-from plotsim_core.config.table_shape import SHAPE_WORDS, WHEN
+from plotsim_core.config.table_shape import SHAPE_WORDS
 from plotsim_core.config.tables import Column, Nulls, Table
 from plotsim_core.config.units import KIND_SECTIONS
 from plotsim_core.config.written_columns import MOST_COLUMNS
+from plotsim_core.config.written_tables import WHEN
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS

@@ -10,6 +10,7 @@ from plotsim_core.columns.metric import metric_columns
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
+from plotsim_core.config.partial import UnreadError
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import (
     Column,
@@ -74,10 +75,14 @@ def names_in(declared: DeclaredTable) -> list[str]:
 
 
 def column_in(table: str, name: str, dataset: Dataset) -> tuple[Column, Dataset]:
-    """Return a column of a table, and the dataset of the kind of unit that the table is made from."""
+    """Return a column of a table, and the dataset of the kind of unit that the table is made from. Raises UnreadError where
+    there is none, which is told elsewhere."""
     candidates = ((kind, other) for kind in (dataset, *dataset.units) for other in kind.all_tables if other.name == table)
-    kind, owner = next(candidates)
-    return next(column for column in (*owner.columns, *metric_columns(owner)) if column.name == name), kind
+    columns = ((c, kind) for kind, owner in candidates for c in (*owner.columns, *metric_columns(owner)) if c.name == name)
+    pair = next(columns, None)
+    if pair is None:
+        raise UnreadError
+    return pair
 
 
 def type_in(table: str, name: str, dataset: Dataset) -> pa.DataType:

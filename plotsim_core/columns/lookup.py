@@ -75,15 +75,18 @@ class Lookup(ColumnSource):
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
         declared = scope.tables.get(self.table) or scope.foreign.get(self.table)
-        if declared is None:
-            yield Problem("type", f"no table is named '{self.table}'", did_you_mean(self.table, list(scope.tables)))
-            return
         references = [reference.name for reference in table.references_to(self.table)]
+        if declared is None:
+            if not references:  # else it is told at the reference
+                yield from scope.unknown_table(self.table, "type")
+            return
+        references += [name for name in table.made_references(self.table, scope) if name not in references]
         if self.table in ancestors(table, scope):
             if self.by is not None:
                 yield Problem("by", f"has no effect: a row of {table.name} belongs to one row of {self.table}")
         elif not references:
-            yield Problem("type", f"{table.name} has no column of type ref.{self.table}, so it has no row to look up")
+            message = f"{table.name} has no column of type ref.{self.table}, so it has no row to look up"
+            yield Problem("type", message, f"add a column of type ref.{self.table}")
         elif self.by is not None and self.by not in references:
             hint = did_you_mean(self.by, references)
             yield Problem("by", f"{table.name} has no column '{self.by}' of type ref.{self.table}", hint)
@@ -169,7 +172,10 @@ def _check_column(options: Lookup, column: Column, table: Table, scope: Scope) -
     if target_column.source.version_part is not None:
         yield Problem("type", f"{options.table}.{options.column} is part of a version, not of a {scope.unit}")
     is_moving = "cell" not in declared.table.knows and bool(changing_sources(target_column, declared.table))
-    if is_moving and ("cell" not in table.knows or options.table in scope.foreign):
+    if is_moving and options.table in scope.foreign:
+        message = f"{options.table}.{options.column} changes with time, and {options.table} is of another kind of unit"
+        yield Problem("type", message, "look up a column that stays as it is")
+    elif is_moving and "cell" not in table.knows:
         yield Problem("type", f"a row of {table.name} has no period in which {options.column} could be looked up")
     if circle := circle_of(column, table, scope):
         yield Problem("type", circle)

@@ -86,6 +86,8 @@ class ReferenceOptions(Popularity, ColumnSource):
             yield from check_popularity(self, self.table, (), None)
             if "period" not in table.knows:
                 yield Problem("type", f"a row of {table.name} has no period in which there could be one of {self.table}")
+            if target is not None and key_column(target) is None:
+                yield lacks_key(target.name)
         if target is None:
             return
         has_column = target is table or target.is_listed or (target.comes_with_units and not target.is_unit_dimension)
@@ -119,6 +121,8 @@ class ReferenceOptions(Popularity, ColumnSource):
             return
         yield from self._check_options()
         yield from check_popularity(self, self.table, (), None)
+        if not target.has_unit_rows:
+            yield from check_circle(column, table, target.name, (), scope)
         if target.is_date_dimension and "period" not in table.knows:
             yield Problem("type", f"a row of {table.name} has no period that {self.table} could give the date of")
         hourly = scope.window is None or scope.window.grain.name == "hour"
@@ -139,7 +143,9 @@ class ReferenceOptions(Popularity, ColumnSource):
             message = (
                 f"a row of {table.name} is of no period: it is there from the first on, before rows of {target.name} happen"
             )
-            yield Problem("type", message, f"let rows of {target.name} refer to {table.name}")
+            is_circle = table.name in needed_tables(target.name, scope)
+            hint = "leave this reference out" if is_circle else f"let rows of {target.name} refer to {table.name}"
+            yield Problem("type", message, hint)
         elif table.name in needed_tables(target.name, scope):
             message = f"{table.name} and {target.name} refer to each other, directly or through others"
             yield Problem("type", message, "leave one of these references out")
@@ -236,7 +242,7 @@ _OPTIONS = {
     "matching": "has no place here: {table} is not a plain table, or its rows have moments",
     "during": "has no place here: {table} is not a plain table, or its rows have moments",
     "distinct": "has no effect: which row of {table} is referred to is not drawn so",
-    "of": "has no effect: rows of {table} are no children of units, or the row is one of them",
+    "of": "has no effect: rows of {table} are no children of units of this kind, or the row is one of them",
     "roots": "has no effect: it is for a table that refers to itself",
     "within": "has no effect: it is for rows that have moments, of another table",
 }

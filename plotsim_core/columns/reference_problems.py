@@ -18,10 +18,12 @@ def check_key(target: str, column: Column, table: Table, scope: Scope) -> Iterab
     if key_column(table) is not column:
         yield Problem("key", f"{table.name} has another key already", "leave out one of the two")
         return
-    declared = scope.tables.get(target)
+    declared = scope.tables.get(target) or scope.foreign.get(target)
     if declared is None or declared.kind is None:
         return
-    if declared.kind.is_unit_dimension:
+    if target in scope.foreign:
+        is_single = False
+    elif declared.kind.is_unit_dimension:
         is_single = table.is_single and not table.is_unit_dimension
     elif declared.kind.is_date_dimension:
         is_single = "crowd" in table.knows
@@ -36,11 +38,11 @@ def check_circle(column: Column, table: Table, target: str, read_options: Sequen
     """Yield the problems of a reference of a table to a listed one that leads back to the table. One of such references has
     to say `nulls`: its rows can be there before it is filled. `read_options` are those by which the rows of the target are
     read, which are not known yet."""
-    if table.name not in _reached(target, lambda table: set(), scope):
+    if column.name in table.parent_keys or table.name not in _reached(target, lambda table: set(), scope):
         return
     message = f"{table.name} and {target} refer to each other, directly or through others"
     if column.nulls is None and table.name in _reached(target, lambda table: set(), scope, is_first=True):
-        yield Problem("type", message, "give one of these references `nulls`: it is filled last")
+        yield Problem("type", message, "give one of these references `nulls` (no key of a parent): it is filled last")
     else:
         yield from (Problem(name, f"has no place here: {message}", "let it be drawn evenly") for name in read_options)
 

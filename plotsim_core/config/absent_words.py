@@ -8,7 +8,7 @@ from typing import Any
 
 from plotsim_core.config.column_source import are_types_known
 from plotsim_core.config.pydantic_errors import unknown_key
-from plotsim_core.config.written_tables import columns_of
+from plotsim_core.config.written_tables import WHEN, columns_of
 from plotsim_core.errors import Problem
 
 
@@ -38,7 +38,9 @@ def unknown_word_problems(
     are_columns_known = are_types_known(columns_of(raw))
     for word in unknown_words:
         absence = absent.get(word)
-        if absence is None:
+        if word in WHEN and isinstance(raw.get("when"), Mapping):
+            yield Problem(word, "has no place here: it says something of the moment", "write it under `when`")
+        elif absence is None:
             yield unknown_key(str(word), str(word), words)
         elif are_columns_known:
             yield Problem(word, absence.message, absence.hint)

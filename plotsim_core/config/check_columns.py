@@ -11,6 +11,7 @@ from plotsim_core.config.conversions import conversion_type, converts, noun_of, 
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.formula import FormulaError, draws_of, kind_of, kind_of_type, names, parse_formula
 from plotsim_core.config.model import mentioned
+from plotsim_core.config.partial import known_problems
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.tables import Column, DeclaredTable, Table, column_type, matched_origin
 from plotsim_core.config.words import number_text
@@ -43,10 +44,10 @@ def common_words(parts: Parts) -> Iterator[Problem]:
         indices = {name.lower(): index for index, name in enumerate(declaration.columns)}
         for column in table.columns:
             for problem in (
-                *_nulls(column, table, dataset),
-                *_hidden(column, table, dataset, read_columns),
-                *_conversion(column, dataset),
-                *_idle_decimals(column, dataset),
+                *known_problems(_nulls(column, table, dataset)),
+                *known_problems(_hidden(column, table, dataset, read_columns)),
+                *known_problems(_conversion(column, dataset)),
+                *known_problems(_idle_decimals(column, dataset)),
             ):
                 yield problem.under(f"{declaration.path}.columns[{indices[column.name.lower()]}]")
 

@@ -226,5 +226,6 @@ def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Pa
         foreign={t.name: t for kind in units for t in kind.tables if t.kind is None or t.kind.comes_with_units}
         | unknown_kinds,
         later=later,
+        foreign_metrics={name: kind.scope.unit for kind in units for name in kind.scope.metrics},
         unreachable={table.name: kind.scope.unit for kind in units for table in kind.tables if table.name not in tables},
     )

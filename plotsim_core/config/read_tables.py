@@ -95,7 +95,7 @@ def _unfit_grid(raw: Mapping[str, Any], shape: Shape) -> Problem:
     if others:
         is_time = others[0] == TIME
         message = "times of day are no" if is_time else f"rows of {others[0]} have moments, so they are no"
-        hint = "combine plain tables without moments, and one kind of unit or table of rows per unit"
+        hint = "combine plain tables without moments, one table of rows per unit, and units of other kinds"
         return Problem("per", f"{message} part of a grid", hint)
     if len(of_units) > 1:
         message = f"{enumeration(of_units)} come with units, and a grid has one of these"

@@ -21,7 +21,8 @@ class Scope:
     """Everything declared, by name. A name whose declaration is itself wrong maps to None, so that it is not reported
     twice: as wrong where it stands, and as unknown where it is used. `foreign` are the tables of other kinds of unit that
     may be referred to, `later` the units of tables of those kinds whose tables refer to this one, by name, `unreachable` the
-    units of the other tables of other kinds: rows of these cannot be referred to."""
+    units of the other tables of other kinds: rows of these cannot be referred to. `foreign_metrics` are the units of metrics
+    of other kinds."""
 
     unit: str
     window: Window | None
@@ -34,6 +35,7 @@ class Scope:
     foreign: Mapping[str, DeclaredTable] = field(default_factory=dict)
     later: Mapping[str, str] = field(default_factory=dict)
     unreachable: Mapping[str, str] = field(default_factory=dict)
+    foreign_metrics: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unit_word(self) -> str:
@@ -44,6 +46,11 @@ class Scope:
         """Return a problem at `path` if there are metrics, but none named `name`."""
         if name in self.metrics or not self.metrics:
             return []
+        if name in self.foreign_metrics:
+            message = (
+                f"{name} is a metric of {self.foreign_metrics[name]} units, and rows here show those of {self.unit} units"
+            )
+            return [Problem(path, message, did_you_mean(name, list(self.metrics)))]
         return [Problem(path, f"no metric is named '{name}'", did_you_mean(name, list(self.metrics)))]
 
     def unknown_table(self, name: str, path: str = "") -> list[Problem]:

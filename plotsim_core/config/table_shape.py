@@ -33,8 +33,6 @@ SHAPE_WORDS = {
     "when": "At which moment of a unit there is a row: when a metric has crossed a level.",
 }
 """Words of every table of the section, and what each means."""
-WHEN = ("metric", "above", "below", "for", "ends_unit", "refire", "again_after")
-"""Words of a crossing, which stand under `when`."""
 _RESERVED = (PERIOD, TIME)
 FOREIGN = ("unit of another kind",)
 """What the table of units of another kind counts as."""
@@ -174,18 +172,17 @@ def read_shapes(
         other_names = [name for name in names or () if name in other_kinds.kinds and name not in known_names]
         is_of_units = any(root(meaning((name,))) == (UNIT,) for name in names or () if name in known_names)
         unfit_names = [name for name in other_names if not is_of_units or name not in foreign_names]
-        wrong = (
-            _of_other_kind(unfit_names[0], other_kinds, names or ())
-            if unfit_names
-            else _wrong_names(raw, names, [*known_names, *other_names], of_units)
-        )
+        all_names = [*dict.fromkeys([*known_names, *foreign_names, *other_names])]
+        wrong = _wrong_names(raw, names, all_names, of_units)
+        if wrong is None and unfit_names:
+            wrong = _of_other_kind(unfit_names[0], other_kinds, names or (), is_of_units)
         ring = circle(str(raw.get("name"))) if isinstance(raw, Mapping) and wrong is None else []
         if len(ring) > 1:
             message = f"rows of {enumeration(sorted(ring))} would belong to each other"
             wrong = Problem("per", message, "let one have rows of its own")
         if wrong is not None:
             problems.append(wrong.under(f"tables[{index}]"))
-            names = None if ring else _likely_names(names, known_names, written)
+            names = None if ring or (unfit_names and not is_of_units) else _likely_names(names, all_names, written)
         is_shaped = isinstance(raw, Mapping) and names is not None
         is_first = isinstance(raw, Mapping) and raw.get("name") == unit_table and is_unit_table(raw, unit)
         if not is_shaped or names is None:
@@ -207,12 +204,12 @@ def _likely_names(
     return tuple(name for name in likely_names if name is not None) if is_known and is_usual else None
 
 
-def _of_other_kind(name: str, other_kinds: OtherKinds, names: tuple[str, ...]) -> Problem:
-    """Return the problem of a table with rows of another kind of unit."""
+def _of_other_kind(name: str, other_kinds: OtherKinds, names: tuple[str, ...], is_of_units: bool) -> Problem:
+    """Return the problem of a table with rows of another kind of unit, and perhaps of this one (`is_of_units`)."""
     is_grid, kind = len(names) > 1, other_kinds.kinds[name]
     path = f"per[{names.index(name)}]" if is_grid else "per"
     elsewhere = f"write the table where `unit: {kind}` stands"
-    if name in other_kinds.unit_tables or not is_grid:
+    if name in other_kinds.unit_tables or not is_grid or not is_of_units:
         noun = "is another kind of unit" if name == kind else f"is a table of {kind} units"
         return Problem(path, f"{name} {noun}, and rows here are per units of this kind", elsewhere)
     if kind in other_kinds.unit_tables:

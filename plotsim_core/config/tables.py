@@ -7,7 +7,7 @@ a kind says what its rows know, a source says what it needs to know of a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -25,6 +25,7 @@ from plotsim_core.numerics.decimals import PRECISION
 
 if TYPE_CHECKING:
     from plotsim_core.config.dataset import Dataset
+    from plotsim_core.config.scope import Scope
 
 RESERVED = {
     "trajectories",
@@ -134,6 +135,10 @@ class Table(Part, TableWords):
     def references_to(self, name: str) -> list[Column]:
         """Return the columns that refer to rows of the table `name`."""
         return [column for column in self.columns if column.source.target_name == name]
+
+    def made_references(self, name: str, scope: Scope) -> Sequence[str]:
+        """Return the columns that the table itself makes, beside its own, that refer to rows of the table `name`."""
+        return ()
 
     @property
     def history(self) -> History | None:

@@ -10,6 +10,9 @@ KEY_TYPES = ("id", "uuid")
 LIKELY_KEY_TYPES = ("key", "pk", "primary_key", "primary key")
 """What people write who mean a key; a table with such a column is judged as if it had one."""
 
+WHEN = ("metric", "above", "below", "for", "ends_unit", "refire", "again_after")
+"""Words of a crossing, which stand under `when`."""
+
 
 def list_or_empty(value: Any) -> Sequence[Any]:
     """Return `value` if it is a list, else an empty one: what is no list is reported elsewhere."""

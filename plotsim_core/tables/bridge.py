@@ -7,7 +7,7 @@ valid. `directed: false` makes one row of A-B and B-A.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
@@ -18,8 +18,9 @@ from pydantic import BeforeValidator, Field
 
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.reference_options import referenced_table
+from plotsim_core.columns.row_kind import row_kind
 from plotsim_core.columns.row_relations import child_counts
-from plotsim_core.columns.rows import Rows, sibling_numbers
+from plotsim_core.columns.rows import Rows, rows_of_all_units, sibling_numbers
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.column_source import SOURCES, History
 from plotsim_core.config.dataset import Dataset
@@ -92,6 +93,13 @@ class Bridge(TableKind):
         left, right = (key_name(referenced_table(name, dataset)) for name in (self.left, self.right))
         return (left, right) if left != right else (f"{left}_a", f"{right}_b")
 
+    def made_references(self, name: str, scope: Scope) -> Sequence[str]:
+        declared = scope.tables.get(name) or scope.foreign.get(name)
+        key = None if declared is None or declared.table is None else key_column(declared.table)
+        if key is None or name not in (self.left, self.right):
+            return ()
+        return (key.name,) if self.left != self.right else (f"{key.name}_a", f"{key.name}_b")
+
     def leading_columns(self, dataset: Dataset) -> tuple[Column, ...]:
         left, right = self.key_columns(dataset)
         versions: tuple[Column, ...] = ()
@@ -110,7 +118,8 @@ class Bridge(TableKind):
             yield from scope.unknown_table(name, side)
         left, right = scope.tables.get(self.left), scope.tables.get(self.right) or scope.foreign.get(self.right)
         if left is not None and left.kind is not None and not left.kind.is_of_units:
-            yield Problem("left", f"{self.left} has no rows of a {scope.unit}", f"give dim_{scope.unit} or its children")
+            unit_table = scope.unit_dimension.name if scope.unit_dimension is not None else f"dim_{scope.unit}"
+            yield Problem("left", f"{self.left} has no rows of a {scope.unit}", f"give {unit_table} or its children")
         if left is None and self.left in scope.foreign:
             hint = "declare the bridge there, or exchange the sides"
             yield Problem("left", f"{self.left} is of another kind of unit", hint)
@@ -218,12 +227,15 @@ class Bridge(TableKind):
 
 @lru_cache(maxsize=4)
 def _arriving_targets(population: Population, name: str, stop: int) -> Targets:
-    """Return the rows of a dimension of units or of their children, all that can be linked to before the period `stop`."""
+    """Return the rows of a dimension of units, or of what comes with them, all that can be linked to before the period
+    `stop`."""
     table, block = population.table(name), all_units(population, stop)
-    counts = child_counts(population, table.spec, block.units)
-    rows = _left_rows(table, block, counts)
+    every_unit = np.arange(len(block.units), dtype=np.int64)
+    is_of_units = table.spec.is_unit_dimension
+    rows = rows_of_all_units(population, stop) if is_of_units else row_kind(table).rows_of_units(table, block, every_unit)
+    counts, arrivals = np.bincount(rows.unit, minlength=len(every_unit)), block.units.arrival[rows.unit]
     last_period = last_periods(population, stop)[rows.unit]
-    return Targets(rows, race_field(population, counts, np.ones(len(rows)), rows.address, rows.period, last_period))
+    return Targets(rows, race_field(population, counts, np.ones(len(rows)), rows.address, arrivals, last_period))
 
 
 def _left_rows(table: TablePlan, block: Block, counts: Integers) -> Rows:

@@ -54,7 +54,7 @@ def expected_rows(table: TablePlan, sample: Sample) -> Floats:
 
 
 def _kept_share(table: TablePlan, sample: Sample) -> float:
-    """Return the share of rows that a table keeps, in the first block of the sample's last period."""
+    """Return the share of rows that a table keeps, in the first block of the sample's last period; 1 where it has none."""
     kind, population = table_kind(table), sample.population
     last = int(sample.periods[-1])
     piece = next(iter(kind.cut(population, full_slice(population, last, last + 1))), None)
@@ -63,7 +63,7 @@ def _kept_share(table: TablePlan, sample: Sample) -> float:
     last_block = block(population, piece)
     whole_table = replace(table.clean, spec=table.spec.model_copy(update={"where": None}))
     candidates = table_kind(whole_table).rows_in(whole_table, last_block)
-    return len(kind.rows_in(table.clean, last_block)) / max(1, len(candidates))
+    return len(kind.rows_in(table.clean, last_block)) / len(candidates) if len(candidates) else 1.0
 
 
 def remaining_share(sample: Sample) -> Floats:

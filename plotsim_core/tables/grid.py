@@ -204,6 +204,7 @@ class UnitGrid(_Grid):
     form: ClassVar[str] = "grid of units"
     knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics"})
     has_rows_each_period: ClassVar[bool] = True
+    is_sampled: ClassVar[bool] = True
 
     unwritten: ClassVar[tuple[str, ...]] = (*TableKind.unwritten, "other_units")
     other_units: tuple[Name, ...] = ()

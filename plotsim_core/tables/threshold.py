@@ -23,9 +23,10 @@ from plotsim_core.config.output import Event
 from plotsim_core.config.partial import refuse
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import CrossingWords, Knowledge, Section
-from plotsim_core.config.table_shape import UNIT, WHEN, Shape, Spelling, spelled
+from plotsim_core.config.table_shape import UNIT, Shape, Spelling, spelled
 from plotsim_core.config.tables import Column, row_noun
 from plotsim_core.config.words import capitalised, phrase
+from plotsim_core.config.written_tables import WHEN
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive, first_crossings, repeat_crossings
 from plotsim_core.engine.roster import Units

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from plotsim_core.columns.primary_key import SurrogateKey, key_column, prefix, unit_keys
 from plotsim_core.columns.rows import Rows
@@ -125,12 +126,15 @@ def _unit_of_key(population: Population, key: str, count: int) -> int:
 
 def find_row(population: Population, table: TablePlan, key: str, period: int) -> Row:
     """Return the row of a table that has `key` in a period: a unit's key for a fact, the row's own for other tables; of
-    a unit with a history, the version that is valid. Raises UsageError if there is none."""
+    a unit with a history, the version that is valid. Where that tells no single row, as in a grid, the other columns of the
+    table's key follow behind commas. Raises UsageError if there is none, or more than one."""
     column = _key_column(table)
+    further_names = [name for name in table.key if name not in (column.name, table.time)] if column.name in table.key else []
+    key, *further_keys = key.split(",") if further_names else [key]
     names_unit = population.has_units and column.spec.source.target_name == population.dimension.name
     keyed_table = population.dimension if names_unit else table
     if table.spec.has_unit_rows and not (keyed_table.spec.is_unit_dimension or _has_codes(keyed_table)):
-        return _row_of_any_unit(population, table, column, key, period)
+        return _row_of_any_unit(population, table, column, [key, *further_keys], further_names, period)
     has_unit = table.spec.has_unit_rows
     unit = find_unit(population, keyed_table, key, population.stop or period + 1) if has_unit else None
     first = unit if unit is not None else 0
@@ -140,7 +144,8 @@ def find_row(population: Population, table: TablePlan, key: str, period: int) ->
         keys = pc.cast(fill(column, table, rows), pa.string())
         positions = np.flatnonzero(pc.equal(keys, pa.scalar(key)).to_numpy(zero_copy_only=False))
         if len(positions):
-            return Row(table, rows, int(positions[-1]), period, unit)
+            position = _only_position(table, rows, positions, further_names, [key, *further_keys])
+            return Row(table, rows, position, period, unit)
         known_keys = known_keys or keys.slice(0, _KNOWN).to_pylist()
     meant_key = _meant_key(population, table, column, key)
     reason = _absence_reason(population, unit, period, known_keys, "" if meant_key else key)
@@ -148,15 +153,38 @@ def find_row(population: Population, table: TablePlan, key: str, period: int) ->
     raise UsageError(f"{table.name} has no row {key!r}{time_text}; {meant_key}{reason}")
 
 
-def _row_of_any_unit(population: Population, table: TablePlan, column: ColumnPlan, key: str, period: int) -> Row:
+def _only_position(
+    table: TablePlan, rows: Rows, positions: NDArray[np.intp], further_names: list[str], key_parts: list[str]
+) -> int:
+    """Return the position of the one of some rows of a key, the first of `key_parts`, whose further key columns have the
+    other parts; of a table without such columns the last. Raises UsageError where that is no single row."""
+    if not further_names:
+        return int(positions[-1])
+    key, *further_keys = key_parts
+    chosen = rows.take(positions)
+    columns = [pc.cast(fill(table.column(name), table, chosen), pa.string()).to_pylist() for name in further_names]
+    row_keys = [",".join([key, *map(str, parts)]) for parts in zip(*columns, strict=True)]
+    matches = [index for index, row_key in enumerate(row_keys) if row_key.split(",")[1:] == further_keys]
+    if len(row_keys) == 1 and not further_keys:
+        return int(positions[0])
+    if len(matches) == 1:
+        return int(positions[matches[0]])
+    message = f"{table.name} has {len(row_keys)} rows of {key!r} there, told apart by {', '.join(further_names)}"
+    hint = did_you_mean(",".join(key_parts), row_keys) if further_keys else f"ask for one, such as {row_keys[0]!r}"
+    raise UsageError(f"{message}; {hint}")
+
+
+def _row_of_any_unit(
+    population: Population, table: TablePlan, column: ColumnPlan, key_parts: list[str], further_names: list[str], period: int
+) -> Row:
     """Return the row of a key that does not tell its unit: the rows of the period are made until it is found."""
-    kind, example = table_kind(table), ""
+    kind, example, key = table_kind(table), "", key_parts[0]
     for part in kind.cut(population, full_slice(population, period, period + 1)):
         rows = kind.rows_in(table, block(population, part))
         keys = pc.cast(fill(column, table, rows), pa.string())
         positions = np.flatnonzero(np.asarray(pc.equal(keys, pa.scalar(key)).fill_null(False)))
         if len(positions):
-            position = int(positions[-1])
+            position = _only_position(table, rows, positions, further_names, key_parts)
             return Row(table, rows, position, period, int(rows.block.units.place[rows.unit[position]]))
         example = example or (f"; keys look like {str(keys[0])!r}" if len(keys) else "")
     raise UsageError(f"{table.name} has no row {key!r} in {population.grain.label(period)}{example}")

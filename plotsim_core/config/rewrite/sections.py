@@ -12,8 +12,8 @@ from typing import Any
 from plotsim_core.config.parent_keys import read_parent_keys
 from plotsim_core.config.rewrite.joining import JoinedLists
 from plotsim_core.config.star_schema import DATE_DIMENSION, is_dates, is_listed, with_defaults
-from plotsim_core.config.table_shape import WHEN, read_shapes
-from plotsim_core.config.written_tables import columns_of, is_shaped_dates
+from plotsim_core.config.table_shape import read_shapes
+from plotsim_core.config.written_tables import WHEN, columns_of, is_shaped_dates
 
 Raw = Mapping[str, Any]
 OLD_SECTIONS = ("dimensions", "facts", "events")
