@@ -38,6 +38,7 @@ from plotsim_core.config.formula import (
     names,
     operands,
     parse_formula,
+    reads_null,
 )
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
@@ -82,6 +83,10 @@ class Expression(ColumnSource):
                 yield Problem("formula", f"{table.name}.{name} depends on itself")
             else:
                 yield Problem("formula", f"{table.name} has no column '{name}'", did_you_mean(name, column_names))
+        if NULL in column_names and reads_null(self.formula):
+            yield Problem(
+                "formula", f"`{NULL}` is no value, and {table.name} has a column of that name", "rename the column"
+            )
         if not unknown_names and (circle := circle_of(column, table, scope)):
             yield Problem("formula", circle)
 

@@ -23,8 +23,8 @@ from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.decimals import half_up
 from plotsim_core.numerics.draws import DRAWS
 
-_DECIMALS = 4
-"""Decimals of a number as a text that says no others."""
+_DECIMALS, _DECIMAL_DIGITS = 4, 37
+"""Decimals of a number as a text that says no others, and its most digits."""
 
 
 def formula_input(values: ArrowArray) -> Any:
@@ -98,26 +98,40 @@ def formula_value(node: ast.expr, inputs: Inputs) -> Any:
         return _where(*_with_nulls(values, inputs.count))
     assert isinstance(node, ast.Call)
     assert isinstance(node.func, ast.Name)
-    if node.func.id == "round":
-        return rounded_value(node.args[0], values[0], digits_of(node) or 0, inputs)
-    if node.func.id == "text":
-        return _number_text(node, values[0], inputs)
-    if node.func.id in ("left", "right"):
-        length = length_of(node) or 0
-        return pc.utf8_slice_codeunits(values[0], *((0, length) if node.func.id == "left" else (-length, None)))
-    if node.func.id in DRAWS or node.func.id == PICK:
-        assert inputs.uniforms is not None
-        draws = inputs.uniforms(node)
-        is_family = node.func.id in DRAWS
-        return DRAWS[node.func.id].drawn(draws, *values) if is_family else _picked(draws, _with_nulls(values, inputs.count))
-    return _FUNCTIONS[node.func.id](*_with_nulls(values, inputs.count))
+    if node.func.id in DRAWS:
+        return DRAWS[node.func.id].drawn(_uniforms(node, inputs), *values)
+    whole_values = _with_nulls(values, inputs.count)
+    if node.func.id in _OF_CALLS:
+        return _OF_CALLS[node.func.id](node, whole_values, inputs)
+    return _FUNCTIONS[node.func.id](*whole_values)
 
 
-def _number_text(node: ast.Call, numbers: Floats, inputs: Inputs) -> Any:
-    """Return numbers as texts: with as many decimals as the call says, or as they have, up to four."""
-    digits = digits_of(node) or 0 if len(node.args) > 1 else _DECIMALS
-    values = pa.array(rounded_value(node.args[0], numbers, digits, inputs), mask=~np.isfinite(numbers))
-    return pc.cast(values.cast(pa.decimal128(38, digits)) if len(node.args) > 1 else values, pa.string())
+def _uniforms(node: ast.expr, inputs: Inputs) -> Floats:
+    if inputs.uniforms is None:
+        raise TypeError(f"nothing is drawn in {ast.unparse(node)}")
+    return inputs.uniforms(node)
+
+
+def _rounded(node: ast.Call, values: list[Any], inputs: Inputs) -> Floats:
+    return rounded_value(node.args[0], values[0], digits_of(node) or 0, inputs)
+
+
+def _number_text(node: ast.Call, values: list[Any], inputs: Inputs) -> Any:
+    """Return numbers as texts: with as many decimals as the call says, or as they have, up to four; null of one with too
+    many digits."""
+    numbers, digits = values[0], digits_of(node) or 0 if len(node.args) > 1 else _DECIMALS
+    is_writable = np.abs(numbers) < 10.0 ** (_DECIMAL_DIGITS - digits)  # NaN is not
+    rounded = rounded_value(node.args[0], np.where(is_writable, numbers, 0.0), digits, inputs)
+    array = pa.array(rounded, mask=~is_writable)
+    return pc.cast(array.cast(pa.decimal128(_DECIMAL_DIGITS + 1, digits)) if len(node.args) > 1 else array, pa.string())
+
+
+def _first_letters(node: ast.Call, values: list[Any], inputs: Inputs) -> Any:
+    return pc.utf8_slice_codeunits(values[0], 0, length_of(node))
+
+
+def _last_letters(node: ast.Call, values: list[Any], inputs: Inputs) -> Any:
+    return pc.utf8_slice_codeunits(values[0], -(length_of(node) or 0))
 
 
 def _with_nulls(values: list[Any], count: int) -> list[Any]:
@@ -127,9 +141,9 @@ def _with_nulls(values: list[Any], count: int) -> list[Any]:
     return [nulls if value is None else value for value in values]
 
 
-def _picked(draws: Floats, values: list[Any]) -> Any:
-    """Return one of some values for each uniform, each as likely."""
-    index = (draws * len(values)).astype(np.int64)
+def _picked(node: ast.Call, values: list[Any], inputs: Inputs) -> Any:
+    """Return one of some values for each row, each as likely."""
+    index = (_uniforms(node, inputs) * len(values)).astype(np.int64)
     return pc.choose(pa.array(index), *values) if isinstance(values[0], pa.Array) else np.choose(index, values)
 
 
@@ -221,3 +235,12 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "upper": pc.utf8_upper,
     "where": _where,
 }
+"""Functions of the values of their arguments."""
+_OF_CALLS: dict[str, Callable[[ast.Call, list[Any], Inputs], Any]] = {
+    "left": _first_letters,
+    PICK: _picked,
+    "right": _last_letters,
+    "round": _rounded,
+    "text": _number_text,
+}
+"""Functions that read more of a call than the values of its arguments."""

@@ -30,6 +30,8 @@ FORMULA_TYPES: dict[Kind, pa.DataType] = {
 _MOST_CHARACTERS, _MOST_NODES, _MOST_LEVELS = 500, 200, 40
 _HIGHEST_POWER = 25
 """The highest power of the largest number that is still a finite double."""
+_HIGHEST_WRITTEN_POWER = 2
+"""The highest power of the largest number that has few enough digits for a text."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +261,8 @@ def _is_undefined(node: ast.expr) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         if node.func.id in DRAWS:
             return any(_number(argument) is None for argument in node.args)
+        if node.func.id == "text" and _degree(node.args[0]) > _HIGHEST_WRITTEN_POWER:
+            return True
         if node.func.id in ("sqrt", "log", "exp"):
             return True
         if node.func.id == "coalesce":
@@ -350,6 +354,11 @@ def _branch_indices(node: ast.expr) -> list[int | None] | None:
         if node.func.id in ("coalesce", PICK):
             return [None, *range(len(node.args))]
     return None
+
+
+def reads_null(text: str) -> bool:
+    """Return whether a formula has a branch that is null."""
+    return any(map(_is_null, _nodes(parse_formula(text))))
 
 
 def _is_null(node: ast.expr) -> bool:

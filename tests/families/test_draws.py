@@ -190,6 +190,11 @@ def test_what_cannot_be_meant_is_refused(formula: str, message: str) -> None:
         plan(value=f"= {formula}")
 
 
+def test_a_column_named_null_is_not_taken_for_a_null() -> None:
+    with pytest.raises(ConfigError, match="`null` is no value, and rows has a column of that name"):
+        plan(null={"type": "range", "range": [1, 2]}, value="= where(chance(0.5), null, 1)")
+
+
 @pytest.mark.parametrize("word", ["where", "nulls"])
 def test_what_is_read_more_than_once_draws_nothing(word: str) -> None:
     columns: dict[str, Any] = {"n": "sequence", "size": "static.1,2"}

@@ -87,6 +87,7 @@ def test_functions_and_what_has_no_value(formula: str, expected: list[float | No
         ("left(t, 1)", ["a", "X", None]),
         ("right(t, 9)", ["abCD", "X", None]),
         ("text(n) + '|' + text(n, 2)", ["3|3.00", "-0.125|-0.13", "2.6667|2.67"]),
+        ("text(n * 1000000000000 ** 3 * 1000, 2)", [None, None, None]),
         ("where(n > 0, t, null)", ["abCD", None, None]),
         ("where(n > 0, null, n) + 1", [None, 0.875, None]),
         ("coalesce(t, 'none')", ["abCD", "X", "none"]),
