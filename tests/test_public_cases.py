@@ -249,3 +249,75 @@ def test_nulls_and_empty_texts_stay_apart_in_every_format(format_: str, tmp_path
     frame = generate_tables(plan, tables=["evt_visit"])["evt_visit"]["note"].astype(object)
     assert actual == Counter((value,) for value in frame.where(frame.notna(), None))
     assert {value for (value,) in actual} == {*TEXTS, None}
+
+
+@pytest.mark.parametrize("format_", slow_but(FORMATS, "csv", "parquet"))
+def test_a_reason_stands_where_an_order_was_cancelled_and_nowhere_else(format_: str, tmp_path: Path) -> None:
+    """Each of three reasons in about a third (five standard errors); elsewhere there is a null and no empty text."""
+    orders = {
+        "name": "orders",
+        "rows": 4000,
+        "columns": {
+            "order_id": "id",
+            "placed_at": "timestamp",
+            "status": {"type": "choice", "values": {"paid": 0.6, "open": 0.2, "cancelled": 0.2}},
+            "reason": "= pick('price', 'late', 'other') if status == 'cancelled' else null",
+            "cancelled_at": "= where(status == 'cancelled', placed_at + hours(exponential(9)), null)",
+        },
+    }
+    window = {"start": "2024-01-01", "end": "2024-06-30", "every": "day"}
+    plan = from_mapping({"about": "Orders", "window": window, "tables": [orders]}, name="orders")
+    rows = rows_in(plan, tmp_path / "out", format_, "orders", "status", "reason", "cancelled_at")
+    assert all((reason is None) == (at is None) == (status != "cancelled") for status, reason, at in rows.elements())
+    reasons = Counter(reason for _, reason, _ in rows.elements() if reason is not None)
+    assert set(reasons) == {"price", "late", "other"}
+    assert all(abs(count - reasons.total() / 3) < 5 * (reasons.total() * 2 / 9) ** 0.5 for count in reasons.values())
+
+
+def test_a_stay_ends_so_many_days_after_it_began() -> None:
+    """The last day is the first and the days that the row says, over month ends and leap days; the length fits to the
+    minute."""
+    stays = {
+        "name": "stays",
+        "rows": 3000,
+        "columns": {
+            "stay_id": "id",
+            "admitted_at": "timestamp",
+            "days": {"type": "range", "range": [1, 14]},
+            "discharged_on": "= date(admitted_at) + days",
+            "discharged_at": "= moment(discharged_on) + minutes(floor(uniform(480, 1080)))",
+            "length_minutes": "= floor((discharged_at - admitted_at) / minutes(1))",
+        },
+    }
+    window = {"start": "2023-12-01", "end": "2024-03-31", "every": "day"}
+    plan = from_mapping({"about": "Stays", "window": window, "tables": [stays]}, name="stays")
+    rows = generate_tables(plan)["stays"].to_dict("records")
+    assert all(row["discharged_on"] == row["admitted_at"].date() + timedelta(days=row["days"]) for row in rows)
+    assert all(
+        row["discharged_at"] > row["admitted_at"] and row["discharged_at"].date() == row["discharged_on"] for row in rows
+    )
+    assert all(row["length_minutes"] == (row["discharged_at"] - row["admitted_at"]) // timedelta(minutes=1) for row in rows)
+    assert {date(2024, 2, 29), date(2024, 3, 1)} <= {row["discharged_on"] for row in rows}
+
+
+def test_weeks_at_the_turn_of_the_year_have_seven_days() -> None:
+    """Grouped by the year that belongs to the week; the other parts of a date are Python's."""
+    columns = {
+        "date_key": "id",
+        "date": "date",
+        "iso_year": "= iso_year(date)",
+        "iso_week": "= iso_week(date)",
+        "day_of_year": "= day_of_year(date)",
+        "is_last_day_of_month": "= date == month_end(date)",
+        "is_leap_year": "= day_of_year(date + (366 - day_of_year(date))) == 366",
+    }
+    dates = {"name": "dim_date", "per": "period", "columns": columns}
+    window = {"start": "2019-12-30", "end": "2025-01-05", "every": "day"}
+    rows = generate_tables(from_mapping({"about": "Days", "window": window, "tables": [dates]}, name="days"))["dim_date"]
+    for row in rows.to_dict("records"):
+        calendar = row["date"].isocalendar()
+        assert (row["iso_year"], row["iso_week"]) == (calendar.year, calendar.week)
+        assert row["day_of_year"] == row["date"].timetuple().tm_yday
+        assert row["is_last_day_of_month"] == ((row["date"] + timedelta(days=1)).day == 1)
+        assert row["is_leap_year"] == (row["date"].year in (2020, 2024))
+    assert set(rows.groupby(["iso_year", "iso_week"]).size()) == {7}

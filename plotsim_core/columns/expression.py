@@ -18,6 +18,7 @@ from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.dependencies import circle_of, names_in, nullable_in, table_with, type_in
+from plotsim_core.columns.formula_dates import as_dates, as_moments
 from plotsim_core.columns.formula_values import Inputs, formula_value, inputs_of, rounded_value
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source, fill
@@ -25,21 +26,19 @@ from plotsim_core.config.column_source import Origin
 from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.formula import (
-    FORMULA_TYPES,
     NULL,
     FormulaError,
     Kind,
     constants,
     digits_of,
     draws_of,
-    kind_of,
-    kind_of_type,
     may_be_undefined,
     names,
     operands,
     parse_formula,
     reads_null,
 )
+from plotsim_core.config.formula_kinds import FORMULA_TYPES, kind_of, kind_of_type
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, enumeration, phrase
@@ -67,7 +66,7 @@ class Expression(ColumnSource):
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         try:
             return FORMULA_TYPES[kind_of(parse_formula(self.formula), _kinds(self, dataset))]
-        except FormulaError:  # reported at the formula, not where its column is read
+        except (FormulaError, KeyError):  # reported at the formula, not where its column is read
             return pa.float64()
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -97,9 +96,12 @@ class Expression(ColumnSource):
                 yield Problem("formula", f"cannot compute with {table.name}.{name}: it is {noun_of(type_)}")
                 return
         try:
-            kind_of(parse_formula(self.formula), _kinds(self, dataset))
+            kind = kind_of(parse_formula(self.formula), _kinds(self, dataset))
         except FormulaError as error:
             yield error.problem
+            return
+        if kind == "span":
+            yield Problem("formula", "is a span of time, which no column holds", "divide it: (ended - began) / hours(1)")
             return
         for text, node in constants(parse_formula(self.formula)):
             with np.errstate(all="ignore"):
@@ -152,6 +154,10 @@ class Expression(ColumnSource):
             if column.type == pa.float64():
                 digits = decimals_of(self) if column.spec.decimals is None else column.spec.decimals
                 return pa.array(rounded_value(tree, result, digits, inputs), mask=is_missing)
+            if column.type == pa.date32():
+                return as_dates(result)
+            if column.type == pa.timestamp("us"):
+                return as_moments(result)
             if column.type == pa.bool_():
                 flags: ArrowArray = pa.array(result == 1.0, mask=is_missing)
                 return flags

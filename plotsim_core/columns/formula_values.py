@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
@@ -18,7 +18,18 @@ import pyarrow.compute as pc
 from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.decimals import as_floats
 from plotsim_core.columns.exact import Exact, exact_column, exact_value
-from plotsim_core.config.formula import NULL, PICK, digits_of, length_of, operands
+from plotsim_core.columns.formula_dates import (
+    OF_DAYS,
+    OF_MOMENTS,
+    SPANS,
+    day_input,
+    days_of,
+    moment_input,
+    moments_of,
+    written,
+)
+from plotsim_core.config.formula import NULL, PICK, Kind, digits_of, format_of, length_of, operands, written_date
+from plotsim_core.config.formula_kinds import kind_of, kind_of_type
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.decimals import half_up
 from plotsim_core.numerics.draws import DRAWS
@@ -28,7 +39,11 @@ _DECIMALS, _DECIMAL_DIGITS = 4, 37
 
 
 def formula_input(values: ArrowArray) -> Any:
-    """Return numbers and truths as numbers, NaN for null; texts as they are."""
+    """Return numbers and truths as numbers, dates as days, moments as microseconds, NaN for null; texts as they are."""
+    if pa.types.is_date(values.type):
+        return day_input(values)
+    if pa.types.is_timestamp(values.type):
+        return moment_input(values)
     if pa.types.is_decimal(values.type):
         return as_floats(values)
     if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
@@ -38,12 +53,13 @@ def formula_input(values: ArrowArray) -> Any:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Inputs of a formula in `count` rows: each column's `values`, and `exact` fixed-point numbers of some; `uniforms` gives
-    the uniforms of a draw, by its node."""
+    """Inputs of a formula in `count` rows: each column's `values`, and `exact` fixed-point numbers of some; the `kinds` of
+    columns; `uniforms` gives the uniforms of a draw, by its node."""
 
     values: dict[str, Any]
     exact: dict[str, Exact]
     count: int
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
     uniforms: Callable[[ast.expr], Floats] | None = None
 
 
@@ -56,8 +72,9 @@ def inputs_of(
     """Return the inputs of a formula: `columns` by name, with the most `decimals` of each (None: those of a double), and the
     `uniforms` of its draws."""
     values = {name: formula_input(array) for name, array in columns.items()}
+    kinds = {name: kind_of_type(array.type) or "number" for name, array in columns.items()}
     exact = {name: exact_column(values[name], digits) for name, digits in decimals.items() if digits is not None}
-    return Inputs(values, exact, count, uniforms)
+    return Inputs(values, exact, count, kinds, uniforms)
 
 
 def _exact(node: ast.expr, inputs: Inputs) -> Exact | None:
@@ -80,6 +97,8 @@ def formula_value(node: ast.expr, inputs: Inputs) -> Any:
         return None if node.id == NULL else inputs.values[node.id]
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return pa.repeat(pa.scalar(node.value), inputs.count)
+    if isinstance(node, ast.Call) and (day := written_date(node)) is not None:
+        return np.full(inputs.count, float(np.datetime64(day).astype(np.int64)))
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return np.full(inputs.count, float(node.value))
     values = [formula_value(child, inputs) for child in operands(node)]
@@ -118,12 +137,30 @@ def _rounded(node: ast.Call, values: list[Any], inputs: Inputs) -> Floats:
 
 def _number_text(node: ast.Call, values: list[Any], inputs: Inputs) -> Any:
     """Return numbers as texts: with as many decimals as the call says, or as they have, up to four; null of one with too
-    many digits."""
+    many digits. Dates and moments are written by a format, or as ISO 8601 has them."""
+    kind = kind_of(node.args[0], inputs.kinds)
+    if kind in ("date", "moment"):
+        return written(values[0], kind == "date", format_of(node))
     numbers, digits = values[0], digits_of(node) or 0 if len(node.args) > 1 else _DECIMALS
     is_writable = np.abs(numbers) < 10.0 ** (_DECIMAL_DIGITS - digits)  # NaN is not
     rounded = rounded_value(node.args[0], np.where(is_writable, numbers, 0.0), digits, inputs)
     array = pa.array(rounded, mask=~is_writable)
     return pc.cast(array.cast(pa.decimal128(_DECIMAL_DIGITS + 1, digits)) if len(node.args) > 1 else array, pa.string())
+
+
+def _of_days(node: ast.Call, values: list[Any], inputs: Inputs) -> Floats:
+    """Return a function of dates, or of the dates of moments; null where one of its values is."""
+    kinds = [kind_of(child, inputs.kinds) for child in node.args]
+    days = [days_of(value) if kind == "moment" else value for value, kind in zip(values, kinds, strict=True)]
+    is_known = np.all([~np.isnan(value) for value in days], axis=0)
+    assert isinstance(node.func, ast.Name)
+    return np.where(is_known, OF_DAYS[node.func.id](*days), np.nan)
+
+
+def _span(node: ast.Call, values: list[Any], inputs: Inputs) -> Floats:
+    assert isinstance(node.func, ast.Name)
+    spans: Floats = np.rint(values[0] * SPANS[node.func.id])
+    return spans
 
 
 def _first_letters(node: ast.Call, values: list[Any], inputs: Inputs) -> Any:
@@ -222,21 +259,26 @@ _ARITHMETIC: dict[type, Callable[[Floats, Floats], Floats]] = {
     ast.Pow: np.power,
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **OF_MOMENTS,
     "abs": np.abs,
     "ceil": np.ceil,
     "coalesce": _coalesce,
+    "date": days_of,
     "exp": np.exp,
     "floor": np.floor,
     "log": np.log,
     "lower": pc.utf8_lower,
     "max": lambda *values: reduce(np.maximum, values),
     "min": lambda *values: reduce(np.minimum, values),
+    "moment": moments_of,
     "sqrt": np.sqrt,
     "upper": pc.utf8_upper,
     "where": _where,
 }
 """Functions of the values of their arguments."""
 _OF_CALLS: dict[str, Callable[[ast.Call, list[Any], Inputs], Any]] = {
+    **dict.fromkeys(OF_DAYS, _of_days),
+    **dict.fromkeys(SPANS, _span),
     "left": _first_letters,
     PICK: _picked,
     "right": _last_letters,

@@ -9,7 +9,8 @@ import pyarrow as pa
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.conversions import conversion_type, converts, noun_of, unreadable
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.formula import FormulaError, draws_of, kind_of, kind_of_type, names, parse_formula
+from plotsim_core.config.formula import FormulaError, draws_of, names, parse_formula
+from plotsim_core.config.formula_kinds import kind_of, kind_of_type
 from plotsim_core.config.model import mentioned
 from plotsim_core.config.partial import known_problems
 from plotsim_core.config.parts import Parts

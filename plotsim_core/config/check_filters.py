@@ -9,7 +9,8 @@ from plotsim_core.config.check_columns import truth_problem
 from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.filtered import filter_inputs
-from plotsim_core.config.formula import FormulaError, kind_of_type, names
+from plotsim_core.config.formula import FormulaError, names
+from plotsim_core.config.formula_kinds import kind_of_type
 from plotsim_core.config.partial import known_problems
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.tables import Column, DeclaredTable, Table, changing_sources, column_type

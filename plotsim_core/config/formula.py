@@ -6,27 +6,22 @@ Python's own parser gives the tree; only the nodes named here are accepted, and 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Literal
-
-import pyarrow as pa
 
 from plotsim_core.config.model import LARGEST
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.draws import DRAWS, Draw
 
-Kind = Literal["whole", "number", "bool", "text"]
+Kind = Literal["whole", "number", "bool", "text", "date", "moment", "span"]
+Group = Literal["number", "text", "date", "moment", "span"]
+"""What kinds go together: whole numbers, numbers and truths are numbers."""
 
-FORMULA_TYPES: dict[Kind, pa.DataType] = {
-    "whole": pa.int64(),
-    "number": pa.float64(),
-    "bool": pa.bool_(),
-    "text": pa.string(),
-}
-"""The types of a formula's values."""
 _MOST_CHARACTERS, _MOST_NODES, _MOST_LEVELS = 500, 200, 40
 _HIGHEST_POWER = 25
 """The highest power of the largest number that is still a finite double."""
@@ -36,34 +31,60 @@ _HIGHEST_WRITTEN_POWER = 2
 
 @dataclass(frozen=True)
 class Call:
-    """How many arguments a function takes (`most` None: any number), and the kind of what it `gives`; None for the kind of
-    what it is given. With `of_text`, its first argument is a text, else a number."""
+    """How many arguments a function takes (`most` None: any number), the kind of what it `gives` (None: that of its first
+    argument), and the groups that each argument may be of (`takes`; the last stands for those behind it)."""
 
     least: int
     most: int | None
     gives: Kind | None = None
-    of_text: bool = False
+    takes: tuple[tuple[Group, ...], ...] = (("number",),)
 
 
+_TEXT: tuple[tuple[Group, ...], ...] = (("text",), ("number",))
+_MEASURES: tuple[tuple[Group, ...], ...] = (("number", "date", "moment", "span"),)
+_TIME: tuple[tuple[Group, ...], ...] = (("date", "moment"),)
 FUNCTIONS = {
-    "abs": Call(1, 1),
+    "abs": Call(1, 1, takes=(("number", "span"),)),
+    "add_months": Call(2, 2, "date", takes=(("date", "moment"), ("number",))),
+    "age": Call(2, 2, "whole", takes=_TIME),
     "ceil": Call(1, 1, "whole"),
     "coalesce": Call(2, None),
+    "date": Call(1, 1, "date", takes=(("moment", "text"),)),
+    "day": Call(1, 1, "whole", takes=_TIME),
+    "day_of_year": Call(1, 1, "whole", takes=_TIME),
+    "days": Call(1, 1, "span"),
     "exp": Call(1, 1, "number"),
     "floor": Call(1, 1, "whole"),
-    "left": Call(2, 2, "text", of_text=True),
+    "hour": Call(1, 1, "whole", takes=(("moment",),)),
+    "hours": Call(1, 1, "span"),
+    "iso_week": Call(1, 1, "whole", takes=_TIME),
+    "iso_year": Call(1, 1, "whole", takes=_TIME),
+    "left": Call(2, 2, "text", takes=_TEXT),
     "log": Call(1, 1, "number"),
-    "lower": Call(1, 1, "text", of_text=True),
-    "max": Call(2, None),
-    "min": Call(2, None),
+    "lower": Call(1, 1, "text", takes=_TEXT),
+    "max": Call(2, None, takes=_MEASURES),
+    "min": Call(2, None, takes=_MEASURES),
+    "minute": Call(1, 1, "whole", takes=(("moment",),)),
+    "minutes": Call(1, 1, "span"),
+    "moment": Call(1, 1, "moment", takes=(("date",),)),
+    "month": Call(1, 1, "whole", takes=_TIME),
+    "month_end": Call(1, 1, "date", takes=_TIME),
     "pick": Call(2, None),
-    "right": Call(2, 2, "text", of_text=True),
+    "quarter": Call(1, 1, "whole", takes=_TIME),
+    "right": Call(2, 2, "text", takes=_TEXT),
     "round": Call(1, 2, "number"),
+    "seconds": Call(1, 1, "span"),
     "sqrt": Call(1, 1, "number"),
-    "text": Call(1, 2, "text"),
-    "upper": Call(1, 1, "text", of_text=True),
+    "text": Call(1, 2, "text", takes=(("number", "date", "moment"), ("number", "text"))),
+    "upper": Call(1, 1, "text", takes=_TEXT),
+    "weekday": Call(1, 1, "whole", takes=_TIME),
+    "weeks": Call(1, 1, "span"),
     "where": Call(3, 3),
+    "year": Call(1, 1, "whole", takes=_TIME),
 }
+DIRECTIVES = ("%Y", "%y", "%m", "%d", "%H", "%M", "%S", "%j", "%G", "%V", "%u", "%a", "%A", "%b", "%B", "%%")
+"""What a format of dates and moments may have, as in the C library: year, month, day, hour, minute, second, day of the year,
+year and week by ISO, weekday, names of weekdays and months."""
 PICK = "pick"
 """The function that draws one of its values, each as likely: a draw of values of any kind."""
 NULL = "null"
@@ -107,14 +128,14 @@ def _check_node(node: ast.expr, depth: int) -> None:
         _check_constant(node)
     elif isinstance(node, ast.Compare):
         if len(node.ops) > 1 or not isinstance(node.ops[0], COMPARISONS):
-            raise FormulaError(f"cannot compare as in {_text(node)}", "compare two values: a < b and b < c")
+            raise FormulaError(f"cannot compare as in {node_text(node)}", "compare two values: a < b and b < c")
     elif not (
         isinstance(node, ast.Name | ast.IfExp | ast.BoolOp)
         or (isinstance(node, ast.BinOp) and isinstance(node.op, ARITHMETIC))
         or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd | ast.Not))
     ):
         hint = "columns, numbers, texts, + - * / // % **, comparisons, and, or, not, a if c else b, and functions"
-        raise FormulaError(f"{_text(node)} has no place in a formula", f"it has: {hint}")
+        raise FormulaError(f"{node_text(node)} has no place in a formula", f"it has: {hint}")
     for child in operands(node):
         _check_node(child, depth + 1)
 
@@ -127,17 +148,24 @@ def _check_call(node: ast.Call) -> None:
     if name not in FUNCTIONS:
         known_names = [*FUNCTIONS, *DRAWS]
         raise FormulaError(
-            f"no function is named {f'`{name}`' if name else _text(node.func)}", did_you_mean(name, known_names)
+            f"no function is named {f'`{name}`' if name else node_text(node.func)}", did_you_mean(name, known_names)
         )
     call = FUNCTIONS[name]
     count = len(node.args)
     if node.keywords or count < call.least or (call.most is not None and count > call.most):
         upper = f" to {call.most}" if call.most not in (None, call.least) else "" if call.most else " or more"
-        raise FormulaError(f"{name} takes {call.least}{upper} values, found {_text(node)}")
-    if name in ("round", "text") and count == 2 and digits_of(node) is None:
-        raise FormulaError(f"the digits of {name} are a whole number from 0 to 9, found {_text(node.args[1])}")
+        raise FormulaError(f"{name} takes {call.least}{upper} values, found {node_text(node)}")
+    if name == "round" and count == 2 and digits_of(node) is None:
+        raise FormulaError(f"the digits of round are a whole number from 0 to 9, found {node_text(node.args[1])}")
+    if name == "text" and count == 2 and digits_of(node) is None and format_of(node) is None:
+        expected = "a whole number of digits from 0 to 9, or how a date is written, as '%Y-%m'"
+        raise FormulaError(
+            f"text takes {expected}, found {node_text(node.args[1])}", f"a format has: {' '.join(DIRECTIVES)}"
+        )
+    if name == "date" and isinstance(node.args[0], ast.Constant) and written_date(node) is None:
+        raise FormulaError(f"expected a date as in date('2024-01-31'), found {node_text(node)}")
     if name in ("left", "right") and length_of(node) is None:
-        raise FormulaError(f"{name} takes a whole number of letters from 1 to 999, found {_text(node.args[1])}")
+        raise FormulaError(f"{name} takes a whole number of letters from 1 to 999, found {node_text(node.args[1])}")
 
 
 def _check_draw(node: ast.Call, name: str, draw: Draw) -> None:
@@ -146,7 +174,7 @@ def _check_draw(node: ast.Call, name: str, draw: Draw) -> None:
     usage = f"{name}({', '.join(draw.parameters)})"
     if node.keywords or not draw.takes(len(node.args)):
         bounded = "" if draw.cdf is None else f", or between two bounds {name}({', '.join(words)})"
-        raise FormulaError(f"cannot read {_text(node)}", f"write {usage}{bounded}")
+        raise FormulaError(f"cannot read {node_text(node)}", f"write {usage}{bounded}")
     for argument, (word, bound) in zip(node.args, draw.parameters.items(), strict=False):
         value = _number(argument)
         if value is not None and not bound.low <= value <= bound.high:
@@ -154,7 +182,7 @@ def _check_draw(node: ast.Call, name: str, draw: Draw) -> None:
     ends = node.args if draw.is_ordered else node.args[len(draw.parameters) :]
     numbers = [number for number in map(_number, ends) if number is not None]
     if len(numbers) == 2 and numbers[0] >= numbers[1]:
-        raise FormulaError(f"expected least < most in {_text(node)}, found {numbers[0]:g} and {numbers[1]:g}")
+        raise FormulaError(f"expected least < most in {node_text(node)}, found {numbers[0]:g} and {numbers[1]:g}")
 
 
 def _number(node: ast.expr) -> float | None:
@@ -185,10 +213,13 @@ def _is_draw(node: ast.expr) -> bool:
 def _check_constant(node: ast.Constant) -> None:
     is_number = isinstance(node.value, int | float) and abs(node.value) <= LARGEST
     if not (is_number or isinstance(node.value, str)):
-        raise FormulaError(f"expected a number of at most {value_text(LARGEST)}, a text, True or False, found {_text(node)}")
+        raise FormulaError(
+            f"expected a number of at most {value_text(LARGEST)}, a text, True or False, found {node_text(node)}"
+        )
 
 
-def _text(node: ast.AST) -> str:
+def node_text(node: ast.AST) -> str:
+    """Return a part of a formula as it may be written, cut if it is long."""
     text = ast.unparse(node)
     return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
 
@@ -199,6 +230,22 @@ def digits_of(node: ast.Call) -> int | None:
         return 0
     value = node.args[1].value if isinstance(node.args[1], ast.Constant) else None
     return value if type(value) is int and 0 <= value <= 9 else None
+
+
+def format_of(node: ast.Call) -> str | None:
+    """Return how a call of text writes a date or a moment; None where it does not say it, or there is no such format."""
+    value = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else None
+    is_known = isinstance(value, str) and all(f"%{letter}" in DIRECTIVES for letter in re.findall("%(.?)", value))
+    return value if isinstance(value, str) and is_known else None
+
+
+def written_date(node: ast.Call) -> date | None:
+    """Return the date that a call of date writes; None where it writes none."""
+    value = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def length_of(node: ast.Call) -> int | None:
@@ -232,7 +279,7 @@ def constants(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     """Yield the largest parts of a formula that read no column and are computed, each as text and tree."""
     if next(_names(node), None) is None and not any(map(_is_draw, _nodes(node))):
         if operands(node):
-            yield _text(node), node
+            yield node_text(node), node
         return
     for child in operands(node):
         yield from constants(child)
@@ -276,96 +323,11 @@ def _is_undefined(node: ast.expr) -> bool:
     return any(_is_undefined(child) for child in operands(node))
 
 
-def kind_of_type(type_: pa.DataType) -> Kind | None:
-    """Return the kind of a column's values; None for those that no formula computes with."""
-    if pa.types.is_decimal(type_):
-        return "number"
-    if pa.types.is_dictionary(type_):
-        return "text"
-    return next((kind for kind, arrow_type in FORMULA_TYPES.items() if arrow_type == type_), None)
-
-
-def kind_of(node: ast.expr, kinds: dict[str, Kind]) -> Kind:
-    """Return the kind of a formula's values from the kinds of its columns. Raises FormulaError where a text is counted with,
-    or kinds are mixed."""
-    if isinstance(node, ast.Name) and node.id == NULL:
-        raise FormulaError("`null` stands alone", "it may be a branch: where(a > b, a, null)")
-    if isinstance(node, ast.Name):
-        return kinds[node.id]
-    if isinstance(node, ast.Constant):
-        value = node.value
-        return "bool" if isinstance(value, bool) else "whole" if isinstance(value, int) else _kind_of_value(value)
-    indices = _branch_indices(node)
-    children = operands(node)
-    branches = [] if indices is None else [children[index] for index in indices[1:] if index is not None]
-    null_branches = [child for child in branches if _is_null(child)]
-    if branches and len(null_branches) == len(branches):
-        raise FormulaError(f"{_text(node)} is always null", "give one of its branches a value")
-    operand_kinds = [None if child in null_branches else kind_of(child, kinds) for child in children]
-    if isinstance(node, ast.Compare):
-        are_text = [kind == "text" for kind in operand_kinds]
-        if any(are_text) and not (all(are_text) and isinstance(node.ops[0], ast.Eq | ast.NotEq)):
-            raise FormulaError(f"cannot compare {_text(node)}: a text equals a text or does not, and is no number")
-        return "bool"
-    if indices is not None:
-        condition, *branch_kinds = (operand_kinds[index] if index is not None else None for index in indices)
-        if condition == "text":
-            raise FormulaError(f"a text is neither true nor false in {_text(node)}")
-        values = [kind for kind in branch_kinds if kind is not None]
-        if len({kind == "text" for kind in values}) > 1:
-            raise FormulaError(f"{_text(node)} would be a text in some rows and a number in others")
-        return _common_kind(values)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and set(operand_kinds) == {"text"}:
-        return "text"
-    call = FUNCTIONS.get(node.func.id) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
-    if call is not None and call.of_text:
-        if operand_kinds[0] != "text":
-            raise FormulaError(f"{_text(node)} is given a number, and takes a text", "make a text of it: text(x)")
-        return "text"
-    if "text" in operand_kinds:
-        is_sum = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
-        raise FormulaError(f"{_text(node)} counts with a text", "make a text of the number: text(x)" if is_sum else "")
-    if isinstance(node, ast.BoolOp) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
-        return "bool"
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        name = node.func.id
-        if name in DRAWS:
-            return DRAWS[name].values
-        if name == "round" and len(node.args) == 1:
-            return "whole"
-        if call is not None and call.gives is not None:
-            return call.gives
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Pow):
-        return "number"
-    return "number" if "number" in operand_kinds else "whole"
-
-
-def _kind_of_value(value: object) -> Kind:
-    return "text" if isinstance(value, str) else "number"
-
-
-def _branch_indices(node: ast.expr) -> list[int | None] | None:
-    """Return the indices, among a node's operands, of its condition and its branches; None for nodes without branches."""
-    if isinstance(node, ast.IfExp):
-        return [0, 1, 2]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id == "where":
-            return [0, 1, 2]
-        if node.func.id in ("coalesce", PICK):
-            return [None, *range(len(node.args))]
-    return None
-
-
 def reads_null(text: str) -> bool:
     """Return whether a formula has a branch that is null."""
-    return any(map(_is_null, _nodes(parse_formula(text))))
+    return any(map(is_null, _nodes(parse_formula(text))))
 
 
-def _is_null(node: ast.expr) -> bool:
+def is_null(node: ast.expr) -> bool:
+    """Return whether a node is the word for no value."""
     return isinstance(node, ast.Name) and node.id == NULL
-
-
-def _common_kind(kinds: list[Kind]) -> Kind:
-    if len(set(kinds)) == 1:
-        return kinds[0]
-    return "number" if "number" in kinds else "whole"

@@ -85,7 +85,7 @@ class Draw:
         return np.where(is_valid, np.clip(self.quantile(levels, *sound), low, high), np.nan)
 
 
-DRAWS: Family[Draw] = Family("function", "docs/columns.md")
+DRAWS: Family[Draw] = Family("function", "docs/formulas.md")
 
 
 def _smallest_count(cdf: Callable[[Floats], Floats], u: Floats) -> Floats:

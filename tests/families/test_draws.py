@@ -182,7 +182,7 @@ def test_a_hidden_draw_decides_which_rows_are_kept_and_null() -> None:
         ("'a' + 1", "counts with a text.*make a text of the number"),
         ("upper(3)", "is given a number, and takes a text"),
         ("left('abc', 0)", "a whole number of letters from 1 to 999"),
-        ("text(3, 99)", "the digits of text are a whole number from 0 to 9"),
+        ("text(3, 99)", "text takes a whole number of digits from 0 to 9, or how a date"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(formula: str, message: str) -> None:
@@ -209,8 +209,8 @@ def test_what_is_read_more_than_once_draws_nothing(word: str) -> None:
 
 
 def test_the_page_lists_all_with_their_parameters() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "facts.md").read_text(encoding="utf-8")
-    calls = re.findall(r"`(\w+)\(([^)]*)\)`", page.partition("### Draws")[2].partition("```yaml")[0])
+    page = (Path(__file__).parents[2] / "docs" / "formulas.md").read_text(encoding="utf-8")
+    calls = re.findall(r"`(\w+)\(([^)]*)\)`", page.partition("## Draws")[2].partition("```yaml")[0])
     assert {name: arguments.split(", ") for name, arguments in calls if name != "pick"} == {
         name: list(draw.parameters) for name, draw in DRAWS.items()
     }

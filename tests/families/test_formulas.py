@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plotsim_core import ConfigError, from_mapping, generate_tables
-from plotsim_core.columns.formula_values import Inputs, formula_input, formula_value
+from plotsim_core.columns.formula_values import formula_value, inputs_of
 from plotsim_core.config.formula import FUNCTIONS, PICK, FormulaError, names, parse_formula
 
 ROWS: list[dict[str, Any]] = [
@@ -26,9 +27,9 @@ ROWS: list[dict[str, Any]] = [
 
 def computed(formula: str, rows: list[dict[str, Any]] = ROWS) -> list[Any]:
     """Return a formula's value in rows, None for null."""
-    values = {name: formula_input(pa.array([row[name] for row in rows])) for name in rows[0]}
+    columns = {name: pa.array([row[name] for row in rows]) for name in rows[0]}
     with np.errstate(all="ignore"):
-        actual = formula_value(parse_formula(formula), Inputs(values, {}, len(rows)))
+        actual = formula_value(parse_formula(formula), inputs_of(columns, {}, len(rows)))
     if isinstance(actual, pa.Array):
         return actual.to_pylist()
     return [float(value) if math.isfinite(value) else None for value in actual]
@@ -99,9 +100,9 @@ def test_texts_and_nulls(formula: str, expected: list[Any]) -> None:
 
 
 def test_every_function_has_been_tried() -> None:
-    """But for the draw among them, which test_draws.py tries."""
-    with open(__file__, encoding="utf-8") as file:
-        text = file.read()
+    """But for the draw among them, which test_draws.py tries; those of dates in test_formula_dates.py."""
+    names = ("test_formulas.py", "test_formula_dates.py")
+    text = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
     assert all(f'"{name}(' in text or f" {name}(" in text for name in FUNCTIONS if name != PICK)
 
 

@@ -54,6 +54,7 @@ def add(draw: st.DrawFn, raw: Raw) -> None:
             *tables[name]["columns"],
             *({"name": column, **fitting[column], **_words(draw, fitting[column])} for column in sorted(column_names)),
             *(_HIDDEN if draw(st.integers(0, 3)) == 0 else ()),
+            *(_DATES if draw(st.integers(0, 3)) == 0 else ()),
         ]
     if draw(st.booleans()):
         tables["fct_all"]["cdc"] = True
@@ -67,6 +68,13 @@ _HIDDEN = (
     {"name": "some_seen", "type": "range", "range": [0, 9], "nulls": {"where": "unseen > some_seen * 10", "rate": 0.9}},
 )
 """A hidden column, and those that read it."""
+_DATES = (
+    {"name": "born_on", "type": "faker.date_of_birth"},
+    {"name": "due_on", "type": "expression", "formula": "month_end(add_months(born_on, poisson(200))) - 3"},
+    {"name": "due_at", "type": "expression", "formula": "moment(due_on) + hours(exponential(9)) + days(2)"},
+    {"name": "due_text", "type": "expression", "formula": "text(due_at, '%G-W%V') + text(age(born_on, due_at))"},
+)
+"""Dates, and those that are computed of them."""
 _TYPES = {"choice": ["enum"], "range": ["integer", "text", "decimal(6, 2)"], "segment.count": ["text"]}
 """What columns of a type may be stored as."""
 
