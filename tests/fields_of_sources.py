@@ -8,6 +8,8 @@ COLUMNS: dict[str, tuple[str, Any]] = {
     "Column.pii_note": ("who.pii_note", "Another."),
     "bucket.labels": ("level.labels", ["low", "top"]),
     "bucket.metric": ("level.metric", "sales"),
+    "case.by": ("by_kind.by", "level"),
+    "case.cases": ("by_kind.cases", {"a": "static.w", "else": "static.v"}),
     "choice.values": ("kind.values", ["a", "z"]),
     "choice.weights": ("kind.weights", [3, 1]),
     "derived.what": ("what.type", "derived.name"),

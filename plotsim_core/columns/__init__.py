@@ -6,6 +6,7 @@ May import: families, errors, run_files, version, numerics, arrow, config, plan,
 
 from plotsim_core.columns import (
     bucket,
+    case,
     cdc,
     choice,
     date_parts,
@@ -37,6 +38,7 @@ from plotsim_core.columns import (
 
 __all__ = [
     "bucket",
+    "case",
     "cdc",
     "choice",
     "date_parts",

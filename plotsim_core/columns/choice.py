@@ -56,6 +56,7 @@ class Static(ColumnSource):
     says that texts are days (2024-01-31) or moments, or that all values are texts."""
 
     word = "static"
+    in_cases = True
     example = "static.silver"
     argument = "values"
     beside = True
@@ -245,6 +246,7 @@ class Choice(ColumnSource):
     values with a list of `weights` (evenly without)."""
 
     word = "choice"
+    in_cases = True
     example = "choice"
 
     values: Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=_MOST_CHOICES, json_schema_extra=_or_weighted)]

@@ -69,6 +69,7 @@ class FakerText(ColumnSource):
     pools only where it is true. Columns of one `bundle` speak of one person; without one, all that have none do."""
 
     word = "faker"
+    in_cases = True
     example = "faker.company"
     argument = "provider"
     in_structs = True

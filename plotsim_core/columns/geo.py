@@ -54,6 +54,7 @@ class Place(ColumnSource):
     in proportion to their population or evenly; said at one column, it holds for all of the `bundle`."""
 
     word = "geo"
+    in_cases = True
     example = "geo.city"
     sets_locale = True
     argument = "part"

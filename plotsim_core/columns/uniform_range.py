@@ -43,6 +43,7 @@ class UniformRange(ColumnSource):
     """`range` is [low, high]."""
 
     word = "range"
+    in_cases = True
     example = "range"
     decimals_hint = "give an end of the range a fraction: [1.0, 20.0]"
 

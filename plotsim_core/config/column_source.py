@@ -90,6 +90,8 @@ class DeclaredSource(Part):
     """Whether source systems may write texts of a column otherwise."""
     in_wide_tables: ClassVar[bool] = True
     """Whether a wide table shows such a column of a dimension."""
+    in_cases: ClassVar[bool] = False
+    """Whether a case may be of it."""
     in_structs: ClassVar[bool] = False
     """Whether a field of a struct may be of it."""
     sets_locale: ClassVar[bool] = False

@@ -54,6 +54,7 @@ def add(draw: st.DrawFn, raw: Raw) -> None:
             *tables[name]["columns"],
             *({"name": column, **fitting[column], **_words(draw, fitting[column])} for column in sorted(column_names)),
             *(_HIDDEN if draw(st.integers(0, 3)) == 0 else ()),
+            *(_CASES if draw(st.integers(0, 3)) == 0 else ()),
             *(_DATES if draw(st.integers(0, 3)) == 0 else ()),
         ]
     if draw(st.booleans()):
@@ -68,6 +69,11 @@ _HIDDEN = (
     {"name": "some_seen", "type": "range", "range": [0, 9], "nulls": {"where": "unseen > some_seen * 10", "rate": 0.9}},
 )
 """A hidden column, and those that read it."""
+_CASES = (
+    {"name": "sort", "type": "choice", "values": ["a", "b", "c"]},
+    {"name": "by_sort", "type": "case", "by": "sort", "cases": {"a": "faker.word", "b": "static.x", "else": "geo.city"}},
+)
+"""A column, and one that is by it."""
 _DATES = (
     {"name": "born_on", "type": "faker.date_of_birth"},
     {"name": "due_on", "type": "expression", "formula": "month_end(add_months(born_on, poisson(200))) - 3"},

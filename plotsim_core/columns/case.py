@@ -1,0 +1,165 @@
+"""`case`: a value by another column of the row, each of `cases` with a source of its own.
+
+`{ type: case, by: status, cases: { cancelled: { type: choice, values: [late, price] }, open: faker.word } }`: rows of other
+values have none, unless `else` is among the cases. Each case draws from a stream of its own, so one that is added or changed
+moves no value of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BeforeValidator, Field
+
+from plotsim_core.arrow import ArrowArray, taken
+from plotsim_core.columns.dependencies import names_in, type_in
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import ColumnSource, add_source, fill
+from plotsim_core.config.column_source import SOURCES, Origin
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Name
+from plotsim_core.config.read_columns import column as read_column
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, Table, may_be_null
+from plotsim_core.config.words import capitalised, enumeration, phrase
+from plotsim_core.errors import ConfigError, Problem, ProblemError, key_text, value_text
+from plotsim_core.families import did_you_mean
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+ELSE = "else"
+_MOST = 200
+
+
+def _case(key: str, written: Any) -> Column | None:
+    """Return what a case is written as, as a column; None for one without a value. Raises ProblemError where it is none."""
+    options = {"type": written} if isinstance(written, str) else written
+    if options is None:
+        return None
+    if not isinstance(options, Mapping) or "type" not in options:
+        message = f"expected a column type, or a type with options, found {value_text(written)}"
+        raise ProblemError(Problem(key, message, "write it like faker.word, or { type: range, range: [1, 9] }"))
+    try:
+        return read_column("case", **{"type_": options["type"], **{k: v for k, v in options.items() if k != "type"}})
+    except ConfigError as error:
+        paths = ((problem, problem.path.removeprefix("case").lstrip(".")) for problem in error.problems)
+        raise ProblemError(*(Problem(f"{key}.{p}" if p else key, x.message, x.hint) for x, p in paths)) from None
+
+
+def _cases(value: Any) -> Any:
+    if not isinstance(value, Mapping) or not 0 < len(value) <= _MOST:
+        raise ValueError(f"expected values, each with what rows of it have, 1 to {_MOST} of them, found {value_text(value)}")
+    problems: list[Problem] = []
+    cases: dict[str, Column | None] = {}
+    for key, written in value.items():
+        try:
+            cases[key_text(key)] = _case(key_text(key), written)
+        except ProblemError as error:
+            problems += error.problems
+    if problems:
+        raise ProblemError(*problems)
+    return cases
+
+
+@add_source
+class Case(ColumnSource):
+    """`by` is the column that decides, `cases` what rows of each of its values have, each written as a column is: a type, or
+    a type with options; nothing for those that have none. `else` is for all other values."""
+
+    word = "case"
+    example = "case"
+
+    by: Name
+    """The column of the row that decides."""
+    cases: Annotated[dict[str, Any], BeforeValidator(_cases), Field(min_length=1, max_length=_MOST)]
+    """What rows of each value of it have; `else` for all other values."""
+
+    def _columns(self, name: str) -> Iterator[tuple[str, Column]]:
+        """Yield the cases that have values as columns of a name of their own."""
+        for key, case in self.cases.items():
+            if case is not None:
+                yield key, case.model_copy(update={"name": f"{name}.{key}"})
+
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        types = list(dict.fromkeys(case.source.arrow_type(case, dataset) for _, case in self._columns(column.name)))
+        return pa.float64() if set(types) == {pa.int64(), pa.float64()} else types[0] if types else pa.string()
+
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        names = [name for name in names_in(scope.tables[table.name]) if name != column.name]
+        if self.by not in names:
+            yield Problem("by", f"{table.name} has no column '{self.by}'", did_you_mean(self.by, names))
+        if all(case is None for case in self.cases.values()):
+            yield Problem("cases", "expected a value in one of them", "leave the column out")
+        words = sorted(word for word, source in SOURCES.items() if source.in_cases)
+        for key, case in self._columns(column.name):
+            if not case.source.in_cases:
+                yield Problem(f"cases.{key}", f"'{case.word}' has no place in a case", f"one of {', '.join(words)}")
+            elif not case.source.needs <= table.knows:
+                yield Problem(f"cases.{key}", f"'{case.word}' has no place in {table.name}")
+            else:
+                yield from (problem.under(f"cases.{key}") for problem in case.source.check(case, table, scope))
+        yield from self._key_problems(table, scope)
+
+    def _key_problems(self, table: Table, scope: Scope) -> Iterable[Problem]:
+        """Yield the values that the deciding column never has, where the config says which it has."""
+        deciding = next((other for other in table.columns if other.name == self.by), None)
+        values = None if deciding is None else deciding.source.possible_values(table, scope)
+        if values is None:
+            return
+        texts = [key_text(value) for value in values if value is not None]
+        for key in self.cases:
+            if key != ELSE and key not in texts:
+                yield Problem(f"cases.{key}", f"{self.by} is never {value_text(key)}", did_you_mean(key, texts))
+
+    def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
+        types = {case.source.arrow_type(case, dataset) for _, case in self._columns("case")}
+        if len(types) > 1 and types != {pa.int64(), pa.float64()}:
+            yield Problem("cases", f"expected values of one type, found {enumeration(sorted(map(str, types)))}")
+        if pa.types.is_nested(type_in(table.name, self.by, dataset)):
+            yield Problem("by", f"{self.by} has lists or records, which are no single value")
+        for key, case in self._columns("case"):
+            yield from (problem.under(f"cases.{key}") for problem in case.source.problems(table, dataset))
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return f"{capitalised(phrase(column.name))}, by the row's {self.by}."
+
+    def reads(self, table: Table) -> Iterable[Origin]:
+        yield table.name, self.by
+        for _, case in self._columns("case"):
+            yield from case.source.reads(table)
+
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        cases = [case for _, case in self._columns(column.name)]
+        return ELSE not in self.cases or len(cases) < len(self.cases) or any(may_be_null(case, dataset) for case in cases)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        return tuple(name for _, case in self._columns("case") for name in case.source.attributes)
+
+    @property
+    def has_locale(self) -> bool:
+        return any(case.source.has_locale for _, case in self._columns("case"))
+
+    def decimal_places(self, dataset: Dataset) -> int | None:
+        digits = [case.source.decimal_places(dataset) for _, case in self._columns("case")]
+        return None if None in digits or not digits else max(number for number in digits if number is not None)
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+        deciding = pc.cast(fill(table.column(self.by), table, rows), pa.string())
+        keys = pa.array([key for key in self.cases if key != ELSE], pa.string())
+        index = pc.index_in(deciding, keys).fill_null(-1).to_numpy(zero_copy_only=False)
+        places = {key: place for place, key in enumerate(keys.to_pylist())}
+        order: list[np.ndarray[Any, np.dtype[np.int64]]] = []
+        parts: list[ArrowArray] = []
+        for key, case in self._columns(column.name):
+            positions = np.flatnonzero(index == places.get(key, -1))
+            plan = ColumnPlan(case, case.source.arrow_type(case, rows.block.population.dataset), True, "")
+            order.append(positions)
+            parts.append(fill(plan, table, rows.take(positions)).cast(column.type))
+        taken_positions = np.concatenate(order)
+        sources = np.full(len(rows), -1, dtype=np.int64)
+        sources[taken_positions] = np.arange(len(taken_positions))
+        return taken(pa.concat_arrays(parts), sources, sources < 0)
