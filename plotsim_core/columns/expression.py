@@ -27,6 +27,7 @@ from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.formula import (
     NULL,
+    TRUTHS,
     FormulaError,
     Kind,
     constants,
@@ -81,7 +82,8 @@ class Expression(ColumnSource):
             if name == column.name:
                 yield Problem("formula", f"{table.name}.{name} depends on itself")
             else:
-                yield Problem("formula", f"{table.name} has no column '{name}'", did_you_mean(name, column_names))
+                hint = did_you_mean(name, [*column_names, NULL, *TRUTHS])
+                yield Problem("formula", f"{table.name} has no column '{name}'", hint)
         if NULL in column_names and reads_null(self.formula):
             yield Problem(
                 "formula", f"`{NULL}` is no value, and {table.name} has a column of that name", "rename the column"
@@ -180,6 +182,6 @@ def _kinds(options: Expression, dataset: Dataset) -> dict[str, Kind]:
 
 def _reads_null(node: ast.expr, nullable: Callable[[str], bool]) -> bool:
     if isinstance(node, ast.Name):
-        return node.id == NULL or nullable(node.id)
+        return node.id == NULL or (node.id not in TRUTHS and nullable(node.id))
     is_coalesce = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "coalesce"
     return any(_reads_null(child, nullable) for child in (operands(node)[-1:] if is_coalesce else operands(node)))

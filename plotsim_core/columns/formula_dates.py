@@ -60,7 +60,7 @@ def as_dates(days: Floats) -> ArrowArray:
 
 def as_moments(moments: Floats) -> ArrowArray:
     """Return microseconds as Arrow moments, null for NaN."""
-    whole = _whole(np.rint(moments), _EARLIEST * _MICROSECONDS, (_LATEST + 1) * _MICROSECONDS - 1)
+    whole = _whole(np.rint(moments), _EARLIEST * _MICROSECONDS, (_LATEST + 1) * _MICROSECONDS - 1e6)
     timestamps: ArrowArray = pa.array(whole, mask=np.isnan(moments)).cast(pa.timestamp("us"))
     return timestamps
 
@@ -112,7 +112,7 @@ def _thursday(days: Floats) -> Floats:
 
 def _added_months(days: Floats, count: Floats) -> Integers:
     """Return the same day so many months later, or the last of a month that is shorter."""
-    months = _months(days) + _whole(np.rint(count), -_MOST_MONTHS, _MOST_MONTHS)
+    months = _months(days) + _whole(np.floor(count), -_MOST_MONTHS, _MOST_MONTHS)
     first = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     next_first = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     later: Integers = np.minimum(first + _since(days, "M"), next_first - 1)

@@ -28,7 +28,7 @@ from plotsim_core.columns.formula_dates import (
     moments_of,
     written,
 )
-from plotsim_core.config.formula import NULL, PICK, Kind, digits_of, format_of, length_of, operands, written_date
+from plotsim_core.config.formula import NULL, PICK, TRUTHS, Kind, digits_of, format_of, length_of, operands, written_date
 from plotsim_core.config.formula_kinds import kind_of, kind_of_type
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.decimals import half_up
@@ -48,7 +48,7 @@ def formula_input(values: ArrowArray) -> Any:
         return as_floats(values)
     if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
         return pc.cast(values, pa.string())
-    return pc.cast(values, pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    return pc.cast(values, pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,8 @@ def rounded_value(node: ast.expr, doubles: Floats, digits: int, inputs: Inputs) 
 def formula_value(node: ast.expr, inputs: Inputs) -> Any:
     """Return a formula's value in each row: numbers (truths are 1 and 0, NaN is null), or texts as an Arrow array."""
     if isinstance(node, ast.Name):
+        if node.id in TRUTHS and node.id not in inputs.values:
+            return np.full(inputs.count, float(TRUTHS[node.id]))
         return None if node.id == NULL else inputs.values[node.id]
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return pa.repeat(pa.scalar(node.value), inputs.count)
@@ -141,11 +143,14 @@ def _number_text(node: ast.Call, values: list[Any], inputs: Inputs) -> Any:
     kind = kind_of(node.args[0], inputs.kinds)
     if kind in ("date", "moment"):
         return written(values[0], kind == "date", format_of(node))
+    if kind == "bool":
+        return pc.if_else(pa.array(values[0] == 1.0, mask=np.isnan(values[0])), "true", "false")
     numbers, digits = values[0], digits_of(node) or 0 if len(node.args) > 1 else _DECIMALS
     is_writable = np.abs(numbers) < 10.0 ** (_DECIMAL_DIGITS - digits)  # NaN is not
     rounded = rounded_value(node.args[0], np.where(is_writable, numbers, 0.0), digits, inputs)
     array = pa.array(rounded, mask=~is_writable)
-    return pc.cast(array.cast(pa.decimal128(_DECIMAL_DIGITS + 1, digits)) if len(node.args) > 1 else array, pa.string())
+    texts = pc.cast(array.cast(pa.decimal128(_DECIMAL_DIGITS + 1, digits)), pa.string())
+    return texts if len(node.args) > 1 else pc.replace_substring_regex(texts, r"\.?0+$", "")
 
 
 def _of_days(node: ast.Call, values: list[Any], inputs: Inputs) -> Floats:

@@ -6,17 +6,21 @@ Python's own parser gives the tree; only the nodes named here are accepted, and 
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
+from plotsim_core.config.formula_slips import hint_for
 from plotsim_core.config.model import LARGEST
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.draws import DRAWS, Draw
+from plotsim_core.numerics.draws import DRAWS, LEAST_SHARE, Draw
 
 Kind = Literal["whole", "number", "bool", "text", "date", "moment", "span"]
 Group = Literal["number", "text", "date", "moment", "span"]
@@ -89,6 +93,8 @@ PICK = "pick"
 """The function that draws one of its values, each as likely: a draw of values of any kind."""
 NULL = "null"
 """The value that a branch may have instead of one."""
+TRUTHS = {"true": True, "false": False}
+"""Truths as YAML has them; Python's words for them are read too."""
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _UNDEFINED = (ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
@@ -109,10 +115,16 @@ def parse_formula(text: str) -> ast.expr:
         raise FormulaError(f"expected at most {_MOST_CHARACTERS} characters, found {len(text)}")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        quotes = ", with its comma in quotes between braces" if text.count("(") > text.count(")") else ""
-        hint = f"write it like round(quantity * price, 2){quotes}"
-        raise FormulaError(f"cannot read {value_text(text)}", hint) from None
+        tokens = [token.type for token in tokenize.generate_tokens(io.StringIO(text.strip()).readline)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
+        raise FormulaError(f"cannot read {value_text(text)}", hint_for(text)) from None
+    if tokenize.COMMENT in tokens:
+        raise FormulaError(
+            f"cannot read {value_text(text)}: a formula has no comment", "leave out the # and what follows it"
+        )
+    if (tokenize.STRING, tokenize.STRING) in pairwise(tokens):
+        hint = "put them together with +; a text with an apostrophe stands in double quotes"
+        raise FormulaError(f"two texts stand side by side in {value_text(text)}", hint)
     if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
         raise FormulaError(f"expected at most {_MOST_NODES} parts, found more", "compute some of it in a column of its own")
     _check_node(tree, 1)
@@ -128,14 +140,18 @@ def _check_node(node: ast.expr, depth: int) -> None:
         _check_constant(node)
     elif isinstance(node, ast.Compare):
         if len(node.ops) > 1 or not isinstance(node.ops[0], COMPARISONS):
-            raise FormulaError(f"cannot compare as in {node_text(node)}", "compare two values: a < b and b < c")
+            is_listed = isinstance(node.ops[0], ast.In | ast.NotIn)
+            hint = "write a == 'x' or a == 'y'" if is_listed else "compare two values: a < b and b < c"
+            raise FormulaError(f"cannot compare as in {node_text(node)}", hint)
     elif not (
         isinstance(node, ast.Name | ast.IfExp | ast.BoolOp)
         or (isinstance(node, ast.BinOp) and isinstance(node.op, ARITHMETIC))
         or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd | ast.Not))
     ):
-        hint = "columns, numbers, texts, + - * / // % **, comparisons, and, or, not, a if c else b, and functions"
-        raise FormulaError(f"{node_text(node)} has no place in a formula", f"it has: {hint}")
+        parts = "columns, numbers, texts, + - * / // % **, comparisons, and, or, not, a if c else b, and functions"
+        is_power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor)
+        hint = "a power is **: n ** 2" if is_power else f"it has: {parts}"
+        raise FormulaError(f"{node_text(node)} has no place in a formula", hint)
     for child in operands(node):
         _check_node(child, depth + 1)
 
@@ -178,11 +194,17 @@ def _check_draw(node: ast.Call, name: str, draw: Draw) -> None:
     for argument, (word, bound) in zip(node.args, draw.parameters.items(), strict=False):
         value = _number(argument)
         if value is not None and not bound.low <= value <= bound.high:
-            raise FormulaError(f"expected {word} {bound.limits} in {usage}, found {value:g}")
+            limit = f"from {bound.low:g}" if value < bound.low else f"of at most {bound.high:g}"
+            raise FormulaError(f"expected {word} {limit} in {usage}, found {value:g}")
     ends = node.args if draw.is_ordered else node.args[len(draw.parameters) :]
     numbers = [number for number in map(_number, ends) if number is not None]
     if len(numbers) == 2 and numbers[0] >= numbers[1]:
         raise FormulaError(f"expected least < most in {node_text(node)}, found {numbers[0]:g} and {numbers[1]:g}")
+    arguments = [_number(argument) for argument in node.args]
+    written = [number for number in arguments if number is not None]
+    if len(written) == len(draw.parameters) + 2 and not draw.share(*written) >= LEAST_SHARE:
+        message = f"fewer than one of a billion values of {usage} lie from {written[-2]:g} to {written[-1]:g}"
+        raise FormulaError(f"{message}, in {node_text(node)}", "choose bounds nearer to the mean")
 
 
 def _number(node: ast.expr) -> float | None:
@@ -211,6 +233,8 @@ def _is_draw(node: ast.expr) -> bool:
 
 
 def _check_constant(node: ast.Constant) -> None:
+    if node.value is None:
+        raise FormulaError("`None` is no value of a formula", f"write {NULL}")
     is_number = isinstance(node.value, int | float) and abs(node.value) <= LARGEST
     if not (is_number or isinstance(node.value, str)):
         raise FormulaError(
@@ -235,7 +259,8 @@ def digits_of(node: ast.Call) -> int | None:
 def format_of(node: ast.Call) -> str | None:
     """Return how a call of text writes a date or a moment; None where it does not say it, or there is no such format."""
     value = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else None
-    is_known = isinstance(value, str) and all(f"%{letter}" in DIRECTIVES for letter in re.findall("%(.?)", value))
+    letters = re.findall("%(.?)", value) if isinstance(value, str) else []
+    is_known = bool(letters) and all(f"%{letter}" in DIRECTIVES for letter in letters)
     return value if isinstance(value, str) and is_known else None
 
 
@@ -269,7 +294,7 @@ def names(text: str) -> list[str]:
 
 
 def _names(node: ast.expr) -> Iterator[str]:
-    if isinstance(node, ast.Name) and node.id != NULL:
+    if isinstance(node, ast.Name) and node.id not in (NULL, *TRUTHS):
         yield node.id
     for child in operands(node):
         yield from _names(child)

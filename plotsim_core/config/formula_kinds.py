@@ -7,6 +7,7 @@ one. What does not go together is refused before anything is computed.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 from plotsim_core.config.formula import (
     FUNCTIONS,
     PICK,
+    TRUTHS,
     FormulaError,
     Group,
     Kind,
@@ -59,6 +61,7 @@ _COMPUTED: Mapping[tuple[type[ast.operator], Group, Group], Kind] = {
     (ast.Div, "span", "span"): "number",
 }
 """What comes of two groups of which one is no number."""
+_WRITTEN_DATE = "write a date like date('2024-01-31'), and a moment like moment(date('2024-01-31')) + hours(10)"
 _WAYS_OUT: Mapping[frozenset[Group], str] = {
     frozenset({"text", "number"}): "make a text of the number: text(x)",
     frozenset({"moment", "number"}): "say how long: days(3), hours(2), minutes(5), seconds(1)",
@@ -83,7 +86,7 @@ def kind_of(node: ast.expr, kinds: Mapping[str, Kind]) -> Kind:
     if is_null(node):
         raise FormulaError("`null` stands alone", "it may be a branch: where(a > b, a, null)")
     if isinstance(node, ast.Name):
-        return kinds[node.id]
+        return "bool" if node.id in TRUTHS else kinds[node.id]
     if isinstance(node, ast.Constant):
         value = node.value
         return "bool" if isinstance(value, bool) else "whole" if isinstance(value, int) else _kind_of_value(value)
@@ -126,6 +129,9 @@ def _need_numbers(node: ast.expr, groups: Sequence[Group]) -> None:
 def _compared(node: ast.Compare, groups: Sequence[Group]) -> Kind:
     left, right = groups
     is_ordered = not isinstance(node.ops[0], ast.Eq | ast.NotEq)
+    if "text" in groups and {"date", "moment"} & set(groups):
+        other = left if right == "text" else right
+        raise FormulaError(f"cannot compare {_NOUNS[other]} with a text in {node_text(node)}", _WRITTEN_DATE)
     if "text" in groups and (left != right or is_ordered):
         raise FormulaError(f"cannot compare {node_text(node)}: a text equals a text or does not, and is no number")
     if left != right:
@@ -158,6 +164,7 @@ def _called(node: ast.Call, name: str, operand_kinds: Sequence[Kind], groups: Se
         if group not in takes:
             nouns = " or ".join(_NOUNS[other] for other in takes)
             hint = "make a text of it: text(x)" if takes == ("text",) and group == "number" else ""
+            hint = _WRITTEN_DATE if group == "text" and {"date", "moment"} & set(takes) else hint
             if group == "text" and "text" not in takes and takes == ("number",):
                 raise FormulaError(f"{node_text(node)} counts with a text")
             raise FormulaError(f"{node_text(node)} is given {_NOUNS[group]}, and takes {nouns}", hint)
@@ -167,6 +174,8 @@ def _called(node: ast.Call, name: str, operand_kinds: Sequence[Kind], groups: Se
     if name == "text" and len(node.args) > 1 and (format_of(node) is None) == (groups[0] != "number"):
         way = "how it is written, as text(at, '%Y-%m')" if groups[0] != "number" else "a number of digits, as text(x, 2)"
         raise FormulaError(f"{node_text(node)} is given {_NOUNS[groups[0]]}, which takes {way}")
+    if name == "text" and groups[0] == "date" and re.search("%[HMS]", format_of(node) or ""):
+        raise FormulaError(f"{node_text(node)} writes a time of day, which a date has not", "the month is %m, the day %d")
     if name == "date" and groups[0] == "text" and not isinstance(node.args[0], ast.Constant):
         raise FormulaError(f"{node_text(node)} is given a text that is not written here", "write it: date('2024-01-31')")
     if name == "round" and len(node.args) == 1:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_TINY, _HUGE = 1e-9, 1e9
-
 
 @dataclass(frozen=True)
 class Bound:
@@ -18,10 +16,3 @@ class Bound:
     low: float
     high: float
     relative: bool = False
-
-    @property
-    def limits(self) -> str:
-        """The range in words: very small and very large ends are no limits to people."""
-        least = "above 0" if 0 < self.low <= _TINY else f"from {self.low:g}" if self.low > -_HUGE else ""
-        most = f"to {self.high:g}" if self.high < _HUGE else ""
-        return " ".join(part for part in (least, most) if part)

@@ -7,8 +7,8 @@ computed for each row or once for all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -29,11 +29,13 @@ _MOST_COUNTS = 1 << 16
 _SMALLEST = 1e-9
 LARGEST_COUNT = 2.0**40
 """No count is larger."""
+LEAST_SHARE = 1e-9
+"""The least share of a distribution that lies between two bounds."""
 _MEANS: Mapping[str, Bound] = {
     "real": Bound(0, -MOST, MOST),
-    "positive": Bound(1, _SMALLEST, MOST),
-    "unit": Bound(0.5, _SMALLEST, 1 - _SMALLEST),
-    "count": Bound(1, _SMALLEST, 1e9),
+    "positive": Bound(1, 0, MOST),
+    "unit": Bound(0.5, 0, 1),
+    "count": Bound(1, 0, 1e9),
 }
 """The means of the values of each support."""
 
@@ -44,7 +46,8 @@ class Draw:
 
     `quantile(u, *parameters)` gives the values at the levels `u`, and broadcasts over arrays of any shape. With `cdf(x,
     *parameters)`, the probability of at most `x`, values can be drawn between two bounds. With `is_ordered`, the first
-    parameter is below the second.
+    parameter is below the second. `clips` are the ends of parameters that the functions take, where they are not the bounds:
+    a mean of 0 is next to 0.
     """
 
     parameters: Mapping[str, Bound]
@@ -52,6 +55,7 @@ class Draw:
     cdf: Callable[..., Floats] | None = None
     values: Values = "number"
     is_ordered: bool = False
+    clips: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def arguments(self) -> tuple[int, int]:
@@ -64,25 +68,41 @@ class Draw:
         return arguments in self.arguments
 
     def drawn(self, u: Floats, *arguments: Floats) -> Floats:
-        """Return a value for each uniform of `u`, NaN where a parameter is none, lies outside its bounds, or nothing lies
-        between the bounds of the values."""
+        """Return a value for each uniform of `u`, NaN where a parameter is none or lies outside its bounds, or where next to
+        nothing lies between the bounds of the values (`LEAST_SHARE`)."""
         values = [argument[:1] if _is_one(argument) else argument for argument in arguments]  # what is the same is read once
         parameters, ends = values[: len(self.parameters)], values[len(self.parameters) :]
         is_valid: NDArray[np.bool_] = np.ones(1, dtype=bool)
         for given, bound in zip(parameters, self.parameters.values(), strict=True):
             is_valid = is_valid & (given >= bound.low) & (given <= bound.high)
-        sound = [
-            np.where(is_valid, given, bound.default)
-            for given, bound in zip(parameters, self.parameters.values(), strict=True)
-        ]
+        sound = self._sound(parameters)
         if not ends or self.cdf is None:
             return np.where(is_valid, self.quantile(u, *sound), np.nan)
         low, high = ends
-        least = np.ceil(low) - 1.0 if self.values == "whole" else low
-        below, above = self.cdf(least, *sound), self.cdf(high, *sound)
-        is_valid = is_valid & (above > below)
+        below, above = self._levels(low, high, sound)
+        is_valid = is_valid & (above - below >= LEAST_SHARE)
         levels = np.clip(below + u * (above - below), np.finfo(np.float64).tiny, 1.0 - 2.0**-53)
         return np.where(is_valid, np.clip(self.quantile(levels, *sound), low, high), np.nan)
+
+    def share(self, *arguments: float) -> float:
+        """Return the share of all values that lie between two bounds, which follow the parameters."""
+        numbers = [np.array([float(argument)]) for argument in arguments]
+        below, above = self._levels(numbers[-2], numbers[-1], self._sound(numbers[:-2]))
+        return float((above - below)[0])
+
+    def _sound(self, parameters: Sequence[Floats]) -> list[Floats]:
+        """Return parameters as the functions of a family take them: none at an end that it cannot have, nor unknown."""
+        pairs = zip(parameters, self.parameters.values(), strict=True)
+        return [
+            np.clip(np.where(np.isnan(given), bound.default, given), *self.clips.get(name, (bound.low, bound.high)))
+            for name, (given, bound) in zip(self.parameters, pairs, strict=True)
+        ]
+
+    def _levels(self, low: Floats, high: Floats, sound: Sequence[Floats]) -> tuple[Floats, Floats]:
+        """Return the levels of two bounds: what lies below the first, and up to the second."""
+        assert self.cdf is not None
+        least = np.ceil(low) - 1.0 if self.values == "whole" else low
+        return self.cdf(least, *sound), self.cdf(high, *sound)
 
 
 DRAWS: Family[Draw] = Family("function", "docs/formulas.md")
@@ -134,10 +154,14 @@ def _add_families() -> None:
             continue
         names = tuple(family.parameters)
         bounds = {"mean": _MEANS[family.support], **family.parameters}
+        clips = {} if family.support == "real" else {"mean": (_SMALLEST, bounds["mean"].high - _SMALLEST)}
+        for parameter, bound in family.parameters.items():
+            if bound.relative:  # a spread, of which none is next to none
+                bounds[parameter], clips[parameter] = replace(bound, low=0.0), (_SMALLEST, bound.high)
         if family.support == "count":
-            DRAWS.add(name, Draw(bounds, *_counts(family, names), values="whole"))
+            DRAWS.add(name, Draw(bounds, *_counts(family, names), values="whole", clips=clips))
         else:
-            DRAWS.add(name, Draw(bounds, _ordered(family.quantile, names), _ordered(family.cdf, names)))
+            DRAWS.add(name, Draw(bounds, _ordered(family.quantile, names), _ordered(family.cdf, names), clips=clips))
 
 
 def _uniform(u: Floats, low: Floats, high: Floats) -> Floats:
@@ -175,6 +199,8 @@ def _chance(u: Floats, rate: Floats) -> Floats:
 
 _add_families()
 DRAWS.add("uniform", Draw({"low": Bound(0, -MOST, MOST), "high": Bound(1, -MOST, MOST)}, _uniform, is_ordered=True))
-DRAWS.add("exponential", Draw({"mean": _MEANS["positive"]}, _exponential, _exponential_cdf))
+DRAWS.add(
+    "exponential", Draw({"mean": _MEANS["positive"]}, _exponential, _exponential_cdf, clips={"mean": (_SMALLEST, MOST)})
+)
 DRAWS.add("zipf", Draw({"exponent": Bound(1, 0, 20), "most": Bound(1, 1, _MOST_RANKS)}, _zipf, values="whole"))
 DRAWS.add("chance", Draw({"rate": Bound(0, 0, 1)}, _chance, values="bool"))

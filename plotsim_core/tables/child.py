@@ -115,10 +115,11 @@ class UnitRows(TableKind):
         if self.filter is not None:
             return targets_of_units(column, table, rows, parent)
         counts = child_counts(block.population, self, block.units)[rows.unit]
+        some = np.maximum(counts, 1)  # of none there is nothing to draw
         if options.distinct:
-            numbers = distinct_positions(rows, counts, rows.stream(table, column))
+            numbers = distinct_positions(rows, some, rows.stream(table, column))
         else:
-            numbers = popular_indexes(options, counts, rows.uniforms(table, column))
+            numbers = popular_indexes(options, some, rows.uniforms(table, column))
         child_rows = Rows(
             block=block,
             address=fold(block.units.address[rows.unit], words(numbers)),
@@ -126,7 +127,7 @@ class UnitRows(TableKind):
             period=block.units.arrival[rows.unit],
             ordinal=numbers,
         )
-        return Targets(parent, child_rows, np.arange(len(rows), dtype=np.int64))
+        return Targets(parent, child_rows, np.where(counts > 0, np.arange(len(rows), dtype=np.int64), -1))
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         return sample.total(lambda units: sample.has_arrived(units) * child_counts(sample.population, self, units))

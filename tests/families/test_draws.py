@@ -84,7 +84,9 @@ def test_a_value_is_the_same_alone_and_among_others(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("normal", (1, 0)),
+        ("normal", (1, -1)),
+        ("normal", (0, 1, 8, 9)),
+        ("beta", (0.2, 20, 2, 3)),
         ("normal", (np.nan, 1)),
         ("chance", (1.2,)),
         ("poisson", (-1,)),
@@ -97,6 +99,21 @@ def test_a_value_is_the_same_alone_and_among_others(name: str) -> None:
 )
 def test_what_cannot_be_drawn_is_null(name: str, arguments: tuple[float, ...]) -> None:
     assert np.isnan(DRAWS[name].drawn(LEVELS[:3], *full(*arguments, like=LEVELS[:3]))).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [("poisson", (0,), 0), ("normal", (5, 0), 5), ("exponential", (0,), 0), ("beta", (1, 20), 1), ("gamma", (0, 2), 0)],
+)
+def test_a_mean_or_a_spread_of_nothing_is_next_to_it(name: str, arguments: tuple[float, ...], expected: float) -> None:
+    np.testing.assert_allclose(DRAWS[name].drawn(LEVELS, *full(*arguments)), expected, atol=1e-6)
+
+
+def test_an_upper_tail_has_as_many_values_as_rows() -> None:
+    """Four sigma away, where levels lie close to 1."""
+    values = DRAWS["normal"].drawn(LEVELS, *full(0, 1, 4, 6))
+    assert len(np.unique(values)) == len(LEVELS)
+    np.testing.assert_allclose(values, stats.truncnorm(4, 6).ppf(LEVELS), atol=1e-6)
 
 
 def plan(seed: int = 5, rows: int = ROWS, **columns: Any) -> Plan:
@@ -169,8 +186,8 @@ def test_a_hidden_draw_decides_which_rows_are_kept_and_null() -> None:
     ("formula", "message"),
     [
         ("normal(35)", r"cannot read `normal\(35\)`.*write normal\(mean, sigma\), or between two bounds"),
-        ("normal(35, -1)", r"expected sigma above 0 in normal\(mean, sigma\), found -1"),
-        ("chance(1.5)", r"expected rate from 0 to 1 in chance\(rate\), found 1.5"),
+        ("normal(35, -1)", r"expected sigma from 0 in normal\(mean, sigma\), found -1"),
+        ("chance(1.5)", r"expected rate of at most 1 in chance\(rate\), found 1.5"),
         ("poison(3)", "did you mean 'poisson'"),
         ("zipf(1.2, 5, 1, 2)", r"write zipf\(exponent, most\)"),
         ("normal(1, 2, 9, 3)", "expected least < most in .*found 9 and 3"),
@@ -179,6 +196,10 @@ def test_a_hidden_draw_decides_which_rows_are_kept_and_null() -> None:
         ("pick('a', 1)", "would be a text in some rows and a number in others"),
         ("null", "`null` stands alone"),
         ("where(chance(0.1), null, null)", "is always null"),
+        ("poisson(3, 100, 200)", "fewer than one of a billion values of poisson\\(mean\\) lie from 100 to 200"),
+        ("beta(0.2, 20, 2, 3)", "choose bounds nearer to the mean"),
+        ("poisson(1e13)", "expected mean of at most 1e\\+09"),
+        ("None", "`None` is no value of a formula.*write null"),
         ("'a' + 1", "counts with a text.*make a text of the number"),
         ("upper(3)", "is given a number, and takes a text"),
         ("left('abc', 0)", "a whole number of letters from 1 to 999"),

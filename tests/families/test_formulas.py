@@ -86,6 +86,9 @@ def test_functions_and_what_has_no_value(formula: str, expected: list[float | No
     [
         ("upper(left(t, 2)) + '-' + lower(right(t, 1))", ["AB-d", "X-x", None]),
         ("left(t, 1)", ["a", "X", None]),
+        ("text(n * 100000000000 + 60000000000)", ["360000000000", "47500000000", "326666666666.6667"]),
+        ("text(n > 0)", ["true", "false", "true"]),
+        ("where(true, 1, 2) + where(false, 1, 0)", [1, 1, 1]),
         ("right(t, 9)", ["abCD", "X", None]),
         ("text(n) + '|' + text(n, 2)", ["3|3.00", "-0.125|-0.13", "2.6667|2.67"]),
         ("text(n * 1000000000000 ** 3 * 1000, 2)", [None, None, None]),
@@ -104,6 +107,31 @@ def test_every_function_has_been_tried() -> None:
     names = ("test_formulas.py", "test_formula_dates.py")
     text = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
     assert all(f'"{name}(' in text or f" {name}(" in text for name in FUNCTIONS if name != PICK)
+
+
+@pytest.mark.parametrize(
+    ("formula", "hint"),
+    [
+        ("n = 3", "values are compared by =="),
+        ("= n > 3", "leave out the `=`"),
+        ("n <> 3", "not equal is !="),
+        ("n && m", "write `and`"),
+        ("n AND m", "small letters"),
+        ("n if n > 3", "say what it is otherwise"),
+        ("if(n > 3, 1, 2)", "write where"),
+        ("(n + 1", "close every bracket"),
+        ('"abc + n', "close every quote"),
+        ("'it''s'", "a text with an apostrophe stands in double quotes"),
+        ("n ^ 2", "a power is"),
+        ("n in (1, 2)", "write a == 'x' or a == 'y'"),
+        ("n + 1 # more", "leave out the # and what follows it"),
+        ("n n", "write it like round"),
+    ],
+)
+def test_what_other_languages_write_is_answered_with_what_to_write(formula: str, hint: str) -> None:
+    with pytest.raises(FormulaError) as caught:
+        parse_formula(formula)
+    assert hint in caught.value.problem.hint
 
 
 @pytest.mark.parametrize(

@@ -150,3 +150,15 @@ def test_segments_may_follow_columns_of_their_own() -> None:
     raw["tables"][1]["rows"]["segments"]["wide"] = "s"
     with pytest.raises(ConfigError, match="s is a text, and no number of rows"):
         from_mapping(raw, name="case")
+
+
+def test_a_reference_to_rows_of_which_a_unit_has_none_is_null() -> None:
+    """And so is what is looked up there."""
+    text = TEXT.replace("columns: { order_id: id,", "columns: { order_id: id, user: ref.users, named: lookup.users.name,")
+    text = text.replace("columns: { user_id: id }", "columns: { user_id: id, name: faker.name }")
+    tables = generate_tables(from_mapping(yaml.safe_load(text), name="orders"))
+    has_none = tables["orders"]["customer_id"].map(tables["customers"].set_index("customer_id")["seats"]) == 0
+    assert has_none.any() and not has_none.all()
+    assert (tables["orders"]["user"].isna() == has_none).all()
+    assert (tables["orders"]["named"].isna() == has_none).all()
+    assert set(tables["orders"]["user"].dropna()) <= set(tables["users"]["user_id"])
