@@ -82,7 +82,8 @@ class Expression(ColumnSource):
             if name == column.name:
                 yield Problem("formula", f"{table.name}.{name} depends on itself")
             else:
-                hint = did_you_mean(name, [*column_names, NULL, *TRUTHS])
+                word = name.lower()
+                hint = f"write {word}" if word in (NULL, *TRUTHS) else did_you_mean(name, column_names)
                 yield Problem("formula", f"{table.name} has no column '{name}'", hint)
         if NULL in column_names and reads_null(self.formula):
             yield Problem(
