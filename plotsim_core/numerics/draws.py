@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -24,8 +25,10 @@ Values = Literal["whole", "number", "bool"]
 MOST = 1e12
 """The largest parameter."""
 _MOST_RANKS = 1_000_000
-_MOST_COUNTS = 1 << 16
-"""Counts of which the probabilities are computed once for all rows."""
+_FEW_COUNTS = 64
+"""Counts of which the probabilities are computed once, however few the rows."""
+_ROWS_OF_A_MEAN = 16
+"""How many rows have one mean where counts are found mean by mean."""
 _SMALLEST = 1e-9
 LARGEST_COUNT = 2.0**40
 """No count is larger."""
@@ -125,6 +128,18 @@ def _is_one(values: Floats) -> bool:
     return values.size > 0 and bool(values.min() == values.max())
 
 
+def _counted(cdf: Callable[[Floats], Floats], u: Floats) -> Floats:
+    """Return the smallest counts at which one `cdf` reaches some levels, of which the probabilities are computed once."""
+    most = _smallest_count(cdf, np.array([u.max()]))[0]
+    if most >= max(_FEW_COUNTS, u.size):
+        return _smallest_count(cdf, u)
+    return np.searchsorted(cdf(np.arange(most + 1.0)), u).astype(np.float64)
+
+
+def _with_mean(cdf: Callable[..., Floats], mean: Floats, parameters: Sequence[Floats], x: Floats) -> Floats:
+    return cdf(x, mean, *parameters)
+
+
 def _counts(family: Distribution, names: tuple[str, ...]) -> tuple[Callable[..., Floats], Callable[..., Floats]]:
     """Return the quantile and the cdf of a family of counts, by its mean and its parameters."""
 
@@ -133,12 +148,19 @@ def _counts(family: Distribution, names: tuple[str, ...]) -> tuple[Callable[...,
         return np.where(np.asarray(x) < 0, 0.0, levels)
 
     def quantile(u: Floats, mean: Floats, *parameters: Floats) -> Floats:
-        if all(map(_is_one, (mean, *parameters))):
-            first = [values.ravel()[:1] for values in (mean, *parameters)]
-            most = _smallest_count(lambda x: cdf(x, *first), np.array([u.max()]))[0]
-            if most < min(_MOST_COUNTS, u.size):
-                return np.searchsorted(cdf(np.arange(most + 1.0), *first), u).astype(np.float64)
-        return _smallest_count(lambda x: cdf(x, mean, *parameters), u)
+        if not all(map(_is_one, parameters)) or not u.size:
+            return _smallest_count(lambda x: cdf(x, mean, *parameters), u)
+        means, index = np.unique(mean, return_inverse=True)
+        if len(means) > max(1, u.size // _ROWS_OF_A_MEAN):
+            return _smallest_count(lambda x: cdf(x, mean, *parameters), u)
+        same = [values.ravel()[:1] for values in parameters]
+        if len(means) == 1:
+            return _counted(partial(_with_mean, cdf, means, same), u)
+        counts = np.empty(u.shape)
+        groups = np.split(np.argsort(index, kind="stable"), np.cumsum(np.bincount(index))[:-1])
+        for place, rows in enumerate(groups):
+            counts[rows] = _counted(partial(_with_mean, cdf, means[place : place + 1], same), u[rows])
+        return counts
 
     return quantile, cdf
 
