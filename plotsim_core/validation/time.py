@@ -82,7 +82,7 @@ def _moment_indexes(table: TablePlan) -> list[int]:
     if table.time is None or table.spec.cadence == "snapshot":
         return []
     columns = enumerate(table.columns)
-    return [index for index, c in columns if c.spec.source.is_moment]
+    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.source.is_moment]
 
 
 def _moment_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
