@@ -76,6 +76,15 @@ def _choice(draw: Draw, star: Star, table: Config) -> Made:
     return {"type": "choice", "values": list(values), **more}
 
 
+def _case(draw: Draw, star: Star, table: Config) -> Made:
+    choices = [column for column in table["columns"] if column["type"] == "choice" and isinstance(column["values"], list)]
+    if not choices:
+        return None
+    deciding = draw.one(choices)
+    cases = {deciding["values"][0]: draw.one(("faker.word", "static.x", {"type": "choice", "values": ["u", "v"]}))}
+    return {"type": "case", "by": deciding["name"], "cases": {**cases, **({"else": "geo.city"} if draw.chance(0.5) else {})}}
+
+
 def _derived(draw: Draw, star: Star, table: Config) -> Made:
     return {"type": f"derived.{draw.one(('archetype', 'name', 'entity_id', 'date_key', 'period_index', 'size'))}"}
 
@@ -208,6 +217,7 @@ COMPOSERS: dict[str, Composer] = {
     "bucket": _bucket,
     "static": _static,
     "choice": _choice,
+    "case": _case,
     "derived": _derived,
     "expression": _expression,
     "faker": _faker,

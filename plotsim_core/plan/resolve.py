@@ -16,7 +16,7 @@ from plotsim_core.config.metrics import Metric
 from plotsim_core.config.rewrite import canonical
 from plotsim_core.config.segments import BASELINES, Baseline, OngoingArrival, Segment
 from plotsim_core.config.table_kind import CrossingWords
-from plotsim_core.errors import Problem, value_text
+from plotsim_core.errors import Problem, key_text, value_text
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.curves import position
 from plotsim_core.numerics.quantiles import MeanUnreachable, QuantileTable, quantile_table
@@ -162,8 +162,16 @@ def digest(raw: Mapping[str, Any]) -> str:
     """Return a hash of a config and of the generator's version: the same digest means the same data. How it is written
     and who owns it is left out, and old spellings are those of today."""
     data = {name: value for name, value in canonical(raw).items() if name not in ("output", "manifest", "owners")}
-    text = json.dumps({"version": VERSION, **data}, sort_keys=True, default=str)
+    text = json.dumps(_with_comparable_keys({"version": VERSION, **data}), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _with_comparable_keys(value: Any) -> Any:
+    """Return a value in which mappings with texts and other keys have texts alone, so that they can be sorted."""
+    if isinstance(value, Mapping):
+        are_texts = {isinstance(key, str) for key in value}
+        return {(key_text(key) if len(are_texts) > 1 else key): _with_comparable_keys(part) for key, part in value.items()}
+    return [_with_comparable_keys(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _segments(dataset: Dataset) -> tuple[SegmentPlan, ...]:

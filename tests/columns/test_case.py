@@ -48,6 +48,14 @@ def test_each_row_has_what_its_case_says() -> None:
     assert rows["discount"][~rows["is_vip"]].between(0, 1).all()
 
 
+def test_truths_numbers_and_else_stand_side_by_side() -> None:
+    """Keys of several types in one mapping, which has a digest as others have."""
+    by_vip = {"type": "case", "by": "is_vip", "cases": {True: "static.yes", "else": "static.no"}}
+    rows = generate_tables(plan(rows=200, told=by_vip))["orders"]
+    assert (rows["told"] == rows["is_vip"].map({True: "yes", False: "no"})).all()
+    assert plan(told=by_vip).digest != plan().digest
+
+
 def test_parts_make_the_whole() -> None:
     whole = generate_tables(plan())["orders"]
     pd.testing.assert_frame_equal(part_rows(plan(), slices(plan(), ["orders"], 5)).to_pandas(), whole, check_dtype=False)
