@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from plotsim_core.arrow import ArrowArray, taken
@@ -22,6 +23,8 @@ from plotsim_core.columns.source import ColumnSource, add_source, fill
 from plotsim_core.config.column_source import SOURCES, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
+from plotsim_core.config.pydantic_errors import words_of
+from plotsim_core.config.read_columns import UNIQUE
 from plotsim_core.config.read_columns import column as read_column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, may_be_null
@@ -32,6 +35,9 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 ELSE = "else"
 _MOST = 200
+"""The most cases."""
+_OF_THE_COLUMN = tuple(word for word in words_of(Column) if word not in ("source", "type", "nulls"))
+"""What a column says of all its rows. Nulls may differ from case to case."""
 
 
 def _case(key: str, written: Any) -> Column | None:
@@ -42,11 +48,17 @@ def _case(key: str, written: Any) -> Column | None:
     if not isinstance(options, Mapping) or "type" not in options:
         message = f"expected a column type, or a type with options, found {value_text(written)}"
         raise ProblemError(Problem(key, message, "write it like faker.word, or { type: range, range: [1, 9] }"))
+    if misplaced := [word for word in _OF_THE_COLUMN if word in options]:
+        message, hint = "has no place in a case: it is said of the whole column", "say it beside `cases`"
+        raise ProblemError(*(Problem(f"{key}.{word}", message, hint) for word in misplaced))
+    if UNIQUE in options:
+        raise ProblemError(Problem(f"{key}.{UNIQUE}", "has no place in a case: other cases may give the same value"))
     try:
-        return read_column("case", **{"type_": options["type"], **{k: v for k, v in options.items() if k != "type"}})
+        return read_column("case", options["type"], **{word: value for word, value in options.items() if word != "type"})
     except ConfigError as error:
-        paths = ((problem, problem.path.removeprefix("case").lstrip(".")) for problem in error.problems)
-        raise ProblemError(*(Problem(f"{key}.{p}" if p else key, x.message, x.hint) for x, p in paths)) from None
+        paths = [f"{key}.{problem.path.removeprefix('case').lstrip('.')}".rstrip(".") for problem in error.problems]
+        pairs = zip(paths, error.problems, strict=True)
+        raise ProblemError(*(Problem(path, problem.message, problem.hint) for path, problem in pairs)) from None
 
 
 def _cases(value: Any) -> Any:
@@ -152,7 +164,7 @@ class Case(ColumnSource):
         keys = pa.array([key for key in self.cases if key != ELSE], pa.string())
         index = pc.index_in(deciding, keys).fill_null(-1).to_numpy(zero_copy_only=False)
         places = {key: place for place, key in enumerate(keys.to_pylist())}
-        order: list[np.ndarray[Any, np.dtype[np.int64]]] = []
+        order: list[NDArray[np.intp]] = []
         parts: list[ArrowArray] = []
         for key, case in self._columns(column.name):
             positions = np.flatnonzero(index == places.get(key, -1))

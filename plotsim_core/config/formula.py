@@ -266,7 +266,8 @@ def format_of(node: ast.Call) -> str | None:
 
 def written_date(node: ast.Call) -> date | None:
     """Return the date that a call of date writes; None where it writes none."""
-    value = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+    is_date = isinstance(node.func, ast.Name) and node.func.id == "date" and isinstance(node.args[0], ast.Constant)
+    value = node.args[0].value if is_date and isinstance(node.args[0], ast.Constant) else None
     try:
         return date.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

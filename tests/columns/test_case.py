@@ -81,6 +81,12 @@ def test_a_case_more_or_another_moves_no_value_of_the_others() -> None:
         ({"cases": {"paid": None}}, "expected a value in one of them"),
         ({"cases": {"paid": {"type": "range", "range": [1, 2]}, "open": "faker.word"}}, "expected values of one type"),
         ({"cases": {"paid": 3}}, "cases.paid: expected a column type, or a type with options, found 3"),
+        (
+            {"cases": {"paid": {"type": "range", "range": [1, 9], "hidden": True}}},
+            "cases.paid.hidden: has no place in a case",
+        ),
+        ({"cases": {"paid": {"type": "range", "range": [1.0, 9], "decimals": 2}}}, "cases.paid.decimals.*beside `cases`"),
+        ({"cases": {"paid": {"type": "range", "range": [1, 9], "unique": True}}}, "cases.paid.unique: has no place"),
         ({"cases": {}}, "expected values, each with what rows of it have"),
     ],
 )

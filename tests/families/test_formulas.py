@@ -86,6 +86,7 @@ def test_functions_and_what_has_no_value(formula: str, expected: list[float | No
     [
         ("upper(left(t, 2)) + '-' + lower(right(t, 1))", ["AB-d", "X-x", None]),
         ("left(t, 1)", ["a", "X", None]),
+        ("left('2024-01-31', 7) + upper('x')", ["2024-01X"] * 3),
         ("text(n * 100000000000 + 60000000000)", ["360000000000", "47500000000", "326666666666.6667"]),
         ("text(n > 0)", ["true", "false", "true"]),
         ("where(true, 1, 2) + where(false, 1, 0)", [1, 1, 1]),
