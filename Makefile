@@ -63,6 +63,7 @@ lint: $(READY)  ## style and types
 bench: $(READY)  ## rows per second, peak memory, start-up, and what a new day costs
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python -m benchmarks.startup $(OLD)
+	$(BIN)/python -m benchmarks.one_pass
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.increments $(OLD)
 	$(BIN)/python -m benchmarks.reports

@@ -38,6 +38,14 @@ for it.""",
 All checks of the last day that is stored. Rows and entries of the ledger are cut to the day, and to what its rows may
 refer to, before what is broken on purpose is restored; `before` is the tree without that.""",
     ),
+    "one_pass": (
+        "One pass",
+        """\
+Tables whose rows belong or refer to rows of each other are made together, a part of the periods after the other, so that a
+block of metrics and the rows that several of them look back to are made once for all. The rows of a table that is written
+later wait in files: beside the output of a run, and for a run of Dagster, where the second and later tables that belong
+together are made so, in the folder for temporary files (`TMPDIR`).""",
+    ),
     "startup": (
         "Start-up",
         """\

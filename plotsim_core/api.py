@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -22,10 +23,11 @@ from plotsim_core.importers import imported
 from plotsim_core.loading import plan_of, plan_of_rows
 from plotsim_core.output.format import Progress
 from plotsim_core.output.frames import frame_of, rows_of
-from plotsim_core.output.run import write_run
+from plotsim_core.output.run import Streams, write_run
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.run_files import REPORT_FILES
 from plotsim_core.tables.build import find_table
+from plotsim_core.tables.one_pass import in_one_pass
 from plotsim_core.tables.row_estimates import Size
 from plotsim_core.tables.row_estimates import sizes as table_sizes
 from plotsim_core.tables.slices import TableSlice, make, slice_batches, slices
@@ -315,9 +317,8 @@ def write_tables(
             raise UsageError("expected write_tables(plan, directory), or write_tables(tables, plan, directory)")
         slice_ = full_slice(first.population, *(parse_periods(first, periods) or ()))
         table_plans = [find_table(first, name) for name in tables or [table.name for table in first.tables]]
-        parts = [TableSlice(table.name, slice_.first, slice_.stop) for table in table_plans]
-        streams = [(table, slice_batches(first, part)) for table, part in zip(table_plans, parts, strict=True)]
-        return _write_streams(first, streams, slice_, Path(folder), format, progress, {}, is_asked(first))
+        streams = partial(in_one_pass, first, table_plans, slice_)
+        return _write_streams(first, table_plans, streams, slice_, Path(folder), format, progress, {}, is_asked(first))
     if not isinstance(second, Plan):
         raise UsageError("expected the plan that the tables were made from: write_tables(tables, plan)")
     if tables is not None or progress is not None:
@@ -327,10 +328,13 @@ def write_tables(
     from plotsim_core.validation.report import check_tables
 
     report = check_tables(second, rows, slice_.first, slice_.stop)
-    streams = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
+    table_plans = [find_table(second, name) for name in rows]
+    batches = [table.to_batches() for table in rows.values()]
     target = Path(directory if directory is not None else second.dataset.output.directory)
     texts = {REPORT_FILES[0]: [report.text(), "\n"]}
-    return _write_streams(second, streams, slice_, target, format, progress, texts, is_asked(second))
+    return _write_streams(
+        second, table_plans, lambda folder: batches, slice_, target, format, progress, texts, is_asked(second)
+    )
 
 
 def _arrow_tables(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
@@ -339,7 +343,8 @@ def _arrow_tables(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> dict[str, p
 
 def _write_streams(
     plan: Plan,
-    streams: Iterable[tuple[TablePlan, Iterator[pa.RecordBatch]]],
+    table_plans: Sequence[TablePlan],
+    streams: Streams,
     slice_: Slice,
     directory: Path,
     format: str | None,
@@ -355,7 +360,7 @@ def _write_streams(
         return {**manifest_files(plan, manifest_head(plan, rows, slice_.stop), slice_.stop), **texts}
 
     span = slice_.first, slice_.stop
-    return write_run(plan, streams, directory, format or plan.dataset.output.format, progress, side_files, span)
+    return write_run(plan, table_plans, streams, directory, format or plan.dataset.output.format, progress, side_files, span)
 
 
 def sizes(plan: Plan, *, periods: str | None = None, tables: Sequence[str] | None = None) -> tuple[Size, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -20,10 +21,15 @@ from plotsim_core.output.usage_errors import usage_errors
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.run_files import CONFIG_FILE
 
+Streams = Callable[[Path], Iterable[Batches]]
+_SCRATCH = ".rows"
+"""The folder of a run that is gone when its tables are written."""
+
 
 def write_run(
     plan: Plan,
-    tables: Iterable[tuple[TablePlan, Batches]],
+    tables: Sequence[TablePlan],
+    streams: Streams,
     directory: Path,
     format: str,
     progress: Progress | None = None,
@@ -31,7 +37,8 @@ def write_run(
     periods: tuple[int, int] | None = None,
 ) -> dict[str, int]:
     """Write tables, the log lines of events and a copy of the config into `directory`; return the rows of each table. Where
-    `format` is the address of a server, tables go there.
+    `format` is the address of a server, tables go there. `streams(folder)` gives the rows of each table in turn; `folder`
+    is for files of theirs, and is gone in the end.
     `other_files(rows)` gives other files to write, name to its pieces. `periods` (first, stop) are those
     of the tables: with a layout in the config, Parquet is then a file per partition of them.
 
@@ -51,8 +58,6 @@ def write_run(
                 progress(name, rows[name])
             yield batch
 
-    tables = list(tables)
-    table_plans = [table for table, _ in tables]
     layout_span = periods if format == "parquet" and plan.dataset.output.layout is not None else None
     with usage_errors(f"cannot write into {directory}"):
         str(directory.absolute()).encode()  # not every format can write elsewhere
@@ -61,14 +66,15 @@ def write_run(
         staged_folder(directory, merge=layout_span is not None) as folder,
         format_context as writer,
     ):
-        writer.begin(plan, table_plans, folder)
-        for table, batches in tables:
+        writer.begin(plan, tables, folder)
+        for table, batches in zip(tables, streams(folder / _SCRATCH), strict=True):
             row_batches = with_log_lines(table, counted_batches(table.name, batches), folder)
             if layout_span is not None:
                 write_by_layout(plan, table, row_batches, folder, *layout_span)
             else:
                 writer.write(plan, table, row_batches, folder)
-        writer.end(plan, table_plans, folder)
+        shutil.rmtree(folder / _SCRATCH, ignore_errors=True)
+        writer.end(plan, tables, folder)
         for name, pieces in {CONFIG_FILE: (config_text(plan),), **other_files(rows)}.items():
             with open(folder / name, "wb") as file:
                 file.writelines(piece.encode() if isinstance(piece, str) else piece for piece in pieces)

@@ -20,6 +20,7 @@ from plotsim_pipeline.assets.catalogue import STAGE, TABLE, Entry, entry_of_tabl
 from plotsim_pipeline.assets.drawings import drawing_metadata
 from plotsim_pipeline.assets.lineage import upstream
 from plotsim_pipeline.assets.metadata import CODE_VERSION
+from plotsim_pipeline.assets.passes import PASSES, Passes, run_tables
 from plotsim_pipeline.assets.report_files import stored_periods
 from plotsim_pipeline.checks.findings import FINDINGS, Findings
 from plotsim_pipeline.checks.tables import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
@@ -53,14 +54,15 @@ SHARED_RESOURCES = Needs()
 
 @dataclass(frozen=True)
 class Run:
-    """What the body of an asset works with: the plan as it is made, the store, the parameters, and what the run's checks
-    have found so far."""
+    """What the body of an asset works with: the plan as it is made, the store, the parameters, what the run's checks have
+    found so far, and the tables that are made together."""
 
     context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext
     plan: Plan
     store: Store
     parameters: Mapping[str, Any]
     findings: Findings
+    passes: Passes
 
 
 def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, plan: Plan, needs: Needs) -> Run:
@@ -73,7 +75,8 @@ def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, pl
     if tag_parameters and run_plan.digest != plan.digest:  # no launch has compared them with what is stored by now
         names = [asset.path[-1] for asset in context.run.asset_selection or () if asset.path[0] == plan.name]
         refuse_mixture(run_plan, store, store.records(plan.name), names, run_keys(context.run, plan) or ())
-    return Run(context, run_plan, store, parameters, getattr(context.resources, FINDINGS))
+    findings, passes = getattr(context.resources, FINDINGS), getattr(context.resources, PASSES)
+    return Run(context, run_plan, store, parameters, findings, passes)
 
 
 def parameters_key(plan: Plan) -> str:
@@ -83,13 +86,17 @@ def parameters_key(plan: Plan) -> str:
 
 def resource_keys(plan: Plan, needs: Needs) -> set[str]:
     """Return the names of the resources that the assets of a dataset work with."""
-    return {needs.store, parameters_key(plan), FINDINGS}
+    return {needs.store, parameters_key(plan), FINDINGS, PASSES}
 
 
 def resources_of(plan: Plan, needs: Needs = SHARED_RESOURCES) -> dict[str, dg.ResourceDefinition]:
-    """Return those resources of a dataset that are the same wherever it lives: the parameters of a run, and the findings of
-    its checks."""
-    return {parameters_key(plan): parameters_of(plan, needs.locate), FINDINGS: Findings.resource}
+    """Return those resources of a dataset that are the same wherever it lives: the parameters of a run, the findings of its
+    checks, and the tables that are made together."""
+    return {
+        parameters_key(plan): parameters_of(plan, needs.locate),
+        FINDINGS: Findings.resource,
+        PASSES: Passes.resource,
+    }
 
 
 def stage_assets(
@@ -296,6 +303,9 @@ def _table_asset(
             if glance is None
             else {"at_a_glance": drawing_metadata(table.name, [glance.drawing]), "glance_shows": glance.description}
         )
+        together = run.passes.batches(run.plan, table.name, run_tables(run.context, run.plan), first, stop)
+        if together is not None:
+            return pa.RecordBatchReader.from_batches(run.plan.schema(table), together), metadata
         return rows_to_store(run.plan, table, first, stop), metadata
 
     return partitioned_asset(

@@ -18,6 +18,7 @@ import pytest
 
 from docs.datasets import shown
 from plotsim_core import Plan, batches, list_templates
+from plotsim_core.columns import as_of
 from plotsim_core.columns.primary_key import unit_keys as keys_of_units
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.quality import LEDGER
@@ -26,6 +27,7 @@ from plotsim_core.engine import replay, slice
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
+from plotsim_core.tables import cell_rows, grid, plain_child, reference, timed_plain, unit_descendants
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.stages import stage_names
@@ -41,6 +43,8 @@ BUNDLED = [pytest.param(name, marks=_MARKS.get(name, pytest.mark.long)) for name
 WHOLE = {"fields": ROOT / "tests" / "fields.yaml", "everything": ROOT / "benchmarks" / "everything.yaml"}
 """Configs that use every field of the language, and every table kind and source."""
 DATASETS = [*BUNDLED, *(pytest.param(name, marks=pytest.mark.long) for name in WHOLE)]
+_CUTTING = (as_of, cell_rows, grid, plain_child, reference, replay, timed_plain, unit_descendants)
+"""The modules that cut blocks."""
 AS_OF = ("valid_to", "is_current")
 """What a later state may say otherwise of a row that an earlier one has."""
 
@@ -243,13 +247,20 @@ def units_of_rows(plan: Plan, population: Population, table: TablePlan) -> list[
 @contextmanager
 def chunks_of(cells: int) -> Iterator[None]:
     """Cut everything into blocks of `cells` cells: to be seen of a plan of which nothing is known (`afresh`)."""
-    remaining = slice.blocks.__defaults__, slice.by_unit.__defaults__, replay.CHUNK
-    try:
-        slice.blocks.__defaults__, slice.by_unit.__defaults__ = (cells, cells), (cells,)
-        replay.CHUNK = cells
-        yield
-    finally:
-        slice.blocks.__defaults__, slice.by_unit.__defaults__, replay.CHUNK = remaining
+    remaining = slice.blocks.__defaults__, slice.by_unit.__defaults__, slice.by_row.__defaults__
+    with pytest.MonkeyPatch.context() as patch:
+        for module in _CUTTING:
+            patch.setattr(module, "CHUNK", cells)
+        patch.setattr(cell_rows, "RUN", cells)
+        try:
+            slice.blocks.__defaults__, slice.by_unit.__defaults__, slice.by_row.__defaults__ = (
+                (cells, cells),
+                (cells,),
+                (cells,),
+            )
+            yield
+        finally:
+            slice.blocks.__defaults__, slice.by_unit.__defaults__, slice.by_row.__defaults__ = remaining
 
 
 def newcomers(before: Plan, after: Plan, stop: int | None = None) -> frozenset[str | int]:

@@ -83,11 +83,11 @@ def test_a_run_that_fails_leaves_the_older_files_and_no_others(format: str, tmp_
     plan = bundled("minimal")
     write_tables(plan, tmp_path, format=format)
     before = files(tmp_path)
-    tables = [(table, made_table(plan, table.name)) for table in plan.tables]
+    tables = [made_table(plan, table.name) for table in plan.tables]
     for broken in range(len(tables)):
-        run = [(t, failing(rows) if n == broken else rows.to_batches()) for n, (t, rows) in enumerate(tables)]
+        run = [failing(rows) if n == broken else rows.to_batches() for n, rows in enumerate(tables)]
         with pytest.raises(Exception, match="the disk is full"):
-            write_run(plan, run, tmp_path, format)
+            write_run(plan, plan.tables, lambda folder, run=run: run, tmp_path, format)
         assert files(tmp_path) == before
         assert {path.name for path in tmp_path.iterdir()} == set(before), "a directory is left over"
 
@@ -97,7 +97,7 @@ def test_a_run_that_fails_in_an_empty_place_leaves_nothing(format: str, tmp_path
     plan = bundled("minimal")
     table = plan.tables[-1]
     with pytest.raises(Exception, match="the disk is full"):
-        write_run(plan, [(table, failing(made_table(plan, table.name)))], tmp_path / "new", format)
+        write_run(plan, [table], lambda folder: [failing(made_table(plan, table.name))], tmp_path / "new", format)
     assert list((tmp_path / "new").iterdir()) == []
 
 
