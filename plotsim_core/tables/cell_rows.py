@@ -210,7 +210,7 @@ def cut_crowded(population: Population, slice_: Slice) -> Iterator[Slice]:
     Rows that refer to what came before need that as well, for each block anew: where rows are few, blocks are long.
     """
     crowd = max(1, math.ceil(max(_crowd(population, table) for table in population.unit_tables)))
-    return blocks(population, slice_, CHUNK // min(_CROWD, crowd), max(1, RUN // crowd))
+    return blocks(population, slice_, max(1, CHUNK // min(_CROWD, crowd)), max(1, RUN // crowd))
 
 
 def _crowd(population: Population, table: TablePlan) -> float:
