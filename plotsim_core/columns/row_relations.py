@@ -32,7 +32,13 @@ _PLAIN = key(0, "plain row")
 be the same the other way round."""
 
 
-_ROWS: Recent[Rows] = Recent(least=4, most=32, limit=1 << 17, size=len)
+def _size(rows: Rows) -> int:
+    """Return how many values rows keep in memory, of one column or of one stage of their block."""
+    periods, units = rows.block.shape
+    return len(rows) + periods * units
+
+
+_ROWS: Recent[Rows] = Recent(least=4, most=32, limit=1 << 17, size=_size)
 """The last rows of this process."""
 _FEW = 1 << 14
 """Cells of a slice whose rows are few enough to be kept."""
