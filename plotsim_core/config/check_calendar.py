@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plotsim_core.config.calendar import Calendar, Rhythm
+from plotsim_core.config.day_rules import is_date
 from plotsim_core.config.holidays import known_years
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.scope import Scope
@@ -50,7 +51,7 @@ def _years(calendar: Calendar, scope: Scope) -> Iterator[Problem]:
         if holiday.country is None:
             if (
                 holiday.date is not None
-                and len(holiday.date) > 5
+                and is_date(holiday.date)
                 and not start_year <= int(holiday.date[:4]) <= end_year
                 and window.end
             ):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.engine.effects import metric_effects
 from plotsim_core.engine.rhythm import metric_factors
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.trajectories import positions
@@ -35,6 +36,12 @@ def season_strengths(population: Population, periods: NDArray[np.int64]) -> Floa
     for season in population.dataset.seasonality:
         strengths[list(season.months)] += season.strength
     return strengths[months]
+
+
+def growth_factors(population: Population, metric: MetricPlan, periods: NDArray[np.int64]) -> Floats | None:
+    """Return what growth has multiplied the means of a metric by, shape (periods,); None for one that does not grow."""
+    growth = metric.spec.growth
+    return None if growth is None else growth.factors(population.grain, population.first, periods)
 
 
 def shifted_positions(
@@ -79,10 +86,16 @@ def centres(
     `positions_read` are those the metric reads.
     """
     mean = unseasoned(metric, units, positions_read)
+    growth = growth_factors(population, metric, periods)
+    if growth is not None:
+        mean = mean + (growth[:, None] - 1.0) * np.abs(mean)
     if population.dataset.seasonality:
         factor = seasonal_factors(population, metric, units, periods)
         mean = mean + (factor - 1.0) * np.abs(mean)
     rhythm = metric_factors(population, metric, periods)
     if rhythm is not None:
         mean = mean + (rhythm[:, None] - 1.0) * np.abs(mean)
+    effects = metric_effects(population, metric, units, periods)
+    if effects is not None:
+        mean = mean + (effects - 1.0) * np.abs(mean)
     return metric.quantiles.clip(mean)

@@ -30,6 +30,7 @@ from plotsim_core.config.table_shape import MOMENT, Shape, Spelling, spelled
 from plotsim_core.config.tables import row_noun
 from plotsim_core.config.words import capitalised, plural
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.effects import occasion_factors, table_occasions
 from plotsim_core.engine.metrics import season_strengths
 from plotsim_core.engine.rhythm import SMALLEST_FACTOR, days_of, period_factors, rhythm_of
 from plotsim_core.engine.slice import CHUNK, Slice, by_row
@@ -198,7 +199,9 @@ def exact_rows(population: Population, name: str) -> ExactRows:
 
     def weights(periods: Integers) -> Integers:
         share = ((periods - population.first) % population.span + 0.5) / population.span
-        return whole_weights(_period_weights(population, rhythm, periods) * (1.0 + growth * share))
+        effects = occasion_factors(population, table_occasions(population, name), periods)
+        effect = 1.0 if effects is None else effects[:, 0]
+        return whole_weights(_period_weights(population, rhythm, periods) * (1.0 + growth * share) * effect)
 
     return ExactRows(population.seed, f"rows of {name}", spec.rows, population.first, population.span, weights)
 

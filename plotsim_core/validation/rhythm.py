@@ -195,9 +195,8 @@ def _metric_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
             continue
         change = float(factors[is_quiet].mean() / factors[~is_quiet].mean()) - 1.0
         if abs(change) > _MIN_CHANGE:
-            yield contrast_finding(
-                store, metric, f"{sample.population.metrics[metric].name} in quiet periods", change, is_quiet, ~is_quiet
-            )
+            subject = f"{sample.population.metrics[metric].name} in quiet periods"
+            yield contrast_finding(store, metric, subject, change, is_quiet[:, None], ~is_quiet[:, None])
 
 
 CHECKS.add(
