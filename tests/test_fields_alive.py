@@ -181,6 +181,13 @@ CASES: dict[str, tuple[str, Any]] = {
     "OngoingArrival.ages": ("segments[4].arrival.ages", "new"),
     "Tenure.mean": ("segments[4].tenure.mean", 4),
     "Tenure.least": ("segments[4].tenure.least", 3),
+    "Tenure.shape": ("segments[4].tenure.shape", 0.5),
+    "Tenure.hazards": ("segments[4].tenure", {"hazards": [0.5, 0.1]}),
+    "OngoingArrival.growth": ("segments[4].arrival.growth", "300% a year"),
+    "OngoingArrival.seasonal_sensitivity": ("segments[4].arrival.seasonal_sensitivity", 10),
+    "UniformArrival.seasonal_sensitivity": ("segments[0].arrival.seasonal_sensitivity", 20),
+    "LinearArrival.seasonal_sensitivity": ("segments[1].arrival.seasonal_sensitivity", 20),
+    "Effect.arrivals": ("effects[1].arrivals", True),
     "Segment.tenure": ("segments[4].tenure", GONE),
     "Segment.span": ("segments[4].span", 7),
     "Segment.after": ("segments[4].after", "repeat"),
@@ -322,6 +329,9 @@ CASES |= cases(BASE)
 CASES["calendar.part"] = ("dimensions[0].columns[5].type", "calendar.month")
 
 ON_DAYS: dict[str, tuple[str, Any]] = {
+    "OngoingArrival.rhythm": ("segments[4].arrival.rhythm", {"weekdays": [1, 0, 0, 0, 0, 0, 0]}),
+    "UniformArrival.rhythm": ("segments[0].arrival.rhythm", {"weekdays": [1, 0, 0, 0, 0, 0, 0]}),
+    "LinearArrival.rhythm": ("segments[1].arrival.rhythm", {"weekdays": [1, 0, 0, 0, 0, 0, 0]}),
     "Metric.rhythm_sensitivity": ("metrics[0].rhythm_sensitivity", 0.2),
     "Holidays.language": ("calendar.holidays[0].language", "th"),
     "Holidays.name": ("calendar.holidays[1].name", "Bargains"),

@@ -8,6 +8,7 @@ from itertools import islice
 from plotsim_core.config.named_effects import Effect, EffectRow, table_rows
 from plotsim_core.config.occasions import Occasion
 from plotsim_core.config.parts import Parts
+from plotsim_core.config.segments import MovedArrival
 from plotsim_core.config.tables import DeclaredTable, Table
 from plotsim_core.config.written_tables import list_or_empty
 from plotsim_core.errors import Problem, ProblemError
@@ -134,3 +135,9 @@ def _metric_problems(effect: Effect, occasions: Sequence[Occasion], kinds: Seque
     has_sized = any(metric.sized for kind in kinds for _, metric in kind.metrics)
     if are_known and not has_sized and any(occasion.metrics is None for occasion in occasions):
         yield Problem("", "has no effect: no metric is an amount or a count", "name `metrics` or `tables`")
+    named_segments = {name for occasion in occasions for name in occasion.segments or ()}
+    segments = [segment for kind in kinds for _, segment in kind.segments]
+    acting = [segment for segment in segments if not named_segments or segment.name in named_segments]
+    if effect.arrivals and acting and not any(isinstance(segment.arrival, MovedArrival) for segment in acting):
+        hint = "give one an arrival of the kind ongoing, uniform or linear"
+        yield Problem("arrivals", "has no effect: all units of its segments are there at given times", hint)

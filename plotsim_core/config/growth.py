@@ -17,6 +17,10 @@ TEXT = r"([+-]?\d+(?:\.\d+)?) ?% (?:a|an|per) (hour|day|week|month|quarter|year)
 """The regular expression of a growth as text."""
 
 
+_MOST = 60.0
+"""The logarithm of what growth comes to at most: no number of a dataset is so large."""
+
+
 class Growth(Part):
     """A rate that compounds: `5% a year` is the factor 1.05 after a year, 1.1025 after two, from the window's start on. In
     between it rises evenly in its logarithm, from period to period. A year has 12 months, 4 quarters or 365.25 days."""
@@ -48,7 +52,7 @@ class Growth(Part):
     def factors(self, grain: Grain, first: int, periods: Integers) -> Floats:
         """Return what it has come to in each period, 1 in the period `first`, shape (periods,)."""
         times = (periods - first) / grain.per_year * grain_named(self.per).per_year
-        factors: Floats = np.exp(np.log1p(self.rate) * times)
+        factors: Floats = np.exp(np.clip(np.log1p(self.rate) * times, -_MOST, _MOST))
         return factors
 
     def text(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from plotsim_core.config.day_rules import Day, is_date, is_never
-from plotsim_core.config.model import Name, Part
+from plotsim_core.config.model import Flag, Name, Part
 from plotsim_core.config.occasions import Occasion
 from plotsim_core.config.partial import known_problems
 from plotsim_core.config.pydantic_errors import validated
@@ -113,7 +113,8 @@ class Effect(Part):
     It says when by `date`, by `start` and `end`, or by the rows of a listed table (`rows_of`), which may be those of a file.
     The table has a column `start` and any of `end`, `factor`, `name`, `metric`, `segment` and `table`.
 
-    Without `metrics` and `tables` it acts on the means of all amounts and counts. Effects that meet multiply each other.
+    Without `metrics`, `tables` and `arrivals` it acts on the means of all amounts and counts. Effects that meet multiply
+    each other.
 
     A period that is longer than a day has its share: of a factor 3 on one day of thirty, 1 + 2 / 30.
     """
@@ -136,6 +137,8 @@ class Effect(Part):
     """The segments that it acts on, all unless it is written."""
     tables: Names | None = None
     """The tables whose number of rows it multiplies, those that are drawn around a mean or spread over time."""
+    arrivals: Flag = False
+    """Whether it multiplies how many units arrive, those by lot or ongoing."""
     ramp_in: Ramp | None = None
     """How it begins before its first period: in a line over so many periods, or by a half-life."""
     ramp_out: Ramp | None = None
@@ -190,11 +193,12 @@ class Effect(Part):
             start=start,
             end=end,
             factor=1.0 if factor is None else factor,
-            metrics=() if metrics is None and tables else metrics,
+            metrics=() if metrics is None and (tables or self.arrivals) else metrics,
             segments=self.segments if row.segment is None else (row.segment,),
             tables=tables,
             before=_ramp_weights(self.ramp_in),
             after=_ramp_weights(self.ramp_out),
+            moves_arrivals=self.arrivals,
         )
 
 

@@ -26,7 +26,8 @@ Days = tuple[int, int]
 @dataclass(frozen=True)
 class Occasion:
     """An effect, or one row of its list: when it is, by `dates` or from `start` to `end`, its factor, and what it acts on
-    (`metrics`: None for amounts and counts, `segments`: None for all). `before` and `after` are what is left of it one
+    (`metrics`: None for amounts and counts, `segments`: None for all). With `moves_arrivals` it acts
+    on how many units arrive. `before` and `after` are what is left of it one
     period away from it, two periods and so on."""
 
     name: str
@@ -39,6 +40,7 @@ class Occasion:
     tables: tuple[str, ...]
     before: tuple[float, ...]
     after: tuple[float, ...]
+    moves_arrivals: bool = False
 
     def acts_on(self, metric: Metric) -> bool:
         """Return whether it multiplies the means of a metric."""

@@ -52,6 +52,7 @@ RULES = (
     Rule(check_metrics.seasons),
     Rule(check_lifetimes.segments),
     Rule(check_lifetimes.lives),
+    Rule(check_lifetimes.moved_arrivals, of_sound=True),
     Rule(check_effects.treatments),
     Rule(check_effects.variations),
     Rule(check_effects.noises),

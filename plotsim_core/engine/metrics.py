@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.config.effects import season_strengths
 from plotsim_core.engine.effects import metric_effects
 from plotsim_core.engine.rhythm import metric_factors
 from plotsim_core.engine.roster import Units
@@ -24,18 +25,9 @@ PositionsAt = Callable[[NDArray[np.int64]], Floats]
 def seasonal_factors(population: Population, metric: MetricPlan, units: Units, periods: NDArray[np.int64]) -> Floats:
     """Return the factor that seasons put on the mean, shape (periods, units)."""
     sensitivity = np.array([segment.spec.seasonal_sensitivity for segment in population.segments])[units.segment]
-    strength = season_strengths(population, periods) * metric.spec.seasonal_sensitivity
+    strength = season_strengths(population.dataset.seasonality, population.grain, periods) * metric.spec.seasonal_sensitivity
     factors: Floats = np.maximum(1.0 + strength[:, None] * sensitivity[None, :], _SMALLEST_FACTOR)
     return factors
-
-
-def season_strengths(population: Population, periods: NDArray[np.int64]) -> Floats:
-    """Return the strengths of the seasons of each period, added up, shape (periods,)."""
-    months = population.grain.starts(periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
-    strengths = np.zeros(13)
-    for season in population.dataset.seasonality:
-        strengths[list(season.months)] += season.strength
-    return strengths[months]
 
 
 def growth_factors(population: Population, metric: MetricPlan, periods: NDArray[np.int64]) -> Floats | None:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from plotsim_core.engine.rhythm import days_of, holiday_places, metric_factors, rhythm_of
+from plotsim_core.config.calendar_days import holiday_places
+from plotsim_core.engine.rhythm import days_of, metric_factors, rhythm_of
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.rhythm import Rhythm
 from plotsim_core.plan.plan import Population, TablePlan

@@ -33,12 +33,18 @@ def _effect(draw: st.DrawFn, raw: Raw, start: date, number: int) -> Raw:
         effect["factor"] = draw(st.sampled_from([0, 0.5, 2]))
     else:
         effect["metrics"] = draw(st.lists(st.sampled_from(metrics), min_size=1, unique=True))
-    if draw(st.booleans()):
+    if draw(st.booleans()) and effect["factor"] and any(map(_is_moved, raw["segments"])):
+        effect["arrivals"] = True
+    elif draw(st.booleans()):
         effect["segments"] = draw(st.sampled_from(raw["segments"]))["name"]
     for word in ("ramp_in", "ramp_out"):
         ramp = draw(st.sampled_from([None, 1, 4, {"half_life": 0.5}, {"half_life": 2}]))
         effect |= {} if ramp is None else {word: ramp}
     return effect
+
+
+def _is_moved(segment: Raw) -> bool:
+    return segment.get("arrival", {}).get("kind") in ("ongoing", "uniform", "linear")
 
 
 def _days(draw: st.DrawFn, start: date) -> Raw:
