@@ -100,7 +100,8 @@ class _Resolved:
 def _resolved(parts: Parts, metric_numbers: Numbers, others: tuple[Population, ...], document: Document) -> _Resolved:
     """Return the population of parts; pooled connections are solved against a roster of its segments."""
     inherited, dataset = parts.inherited_tables if parts.path else None, parts.dataset
-    warnings, kind_notes = list(metric_numbers.warnings), list(notes(dataset, inherited))
+    warnings = list(metric_numbers.warnings)
+    kind_notes = [note for note in notes(dataset, inherited) if parts.declares(note.path)]
     population = population_plan(dataset, metric_numbers, others, inherited)
     if any(connection.pooled for _, connection in parts.connections):
         connections, problems, pooled_warnings, pooled_notes = solve_pooled(population, parts.connections)

@@ -18,6 +18,7 @@ from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.connections import RELATIONSHIPS, SCOPE_WORDS
 from plotsim_core.config.conversions import TYPES
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.growth import TEXT
 from plotsim_core.config.metrics import ALIASES, METRIC_TYPES
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import words_of
@@ -390,6 +391,19 @@ def _calendar(schema: Schema) -> Schema:
     return {**schema, "properties": {**schema["properties"], **single}}
 
 
+def _effect(schema: Schema) -> Schema:
+    properties = schema["properties"]
+    lists = {name: properties[name] for name in ("date", "metrics", "segments", "tables")}
+    items = {name: next(part for part in field["anyOf"] if "items" in part)["items"] for name, field in lists.items()}
+    single = {name: {**field, "anyOf": [items[name], *field["anyOf"]]} for name, field in lists.items()}
+    return {**schema, "properties": {**properties, **single}}
+
+
+def _growth(schema: Schema) -> Schema:
+    text = {"type": "string", "pattern": f"^{TEXT}$", "examples": ["5% a year"]}
+    return {"description": schema["description"], "anyOf": [schema, text]}
+
+
 def _holidays(schema: Schema) -> Schema:
     return {"description": schema["description"], "anyOf": [schema, {"type": "string", "examples": ["US", "US-CA"]}]}
 
@@ -409,6 +423,8 @@ _COMPLETED: dict[str, Callable[[Schema], Schema]] = {
     "Archetype": _archetype,
     "Calendar": _calendar,
     "Connection": _connection,
+    "Effect": _effect,
+    "Growth": _growth,
     "Holidays": _holidays,
     "Manifest": _manifest,
     "Metric": _with_choices(type=METRIC_TYPES, distribution=[*DISTRIBUTIONS, *ALIASES]),

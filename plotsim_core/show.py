@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plotsim_core.config.segments import OngoingArrival
 from plotsim_core.numerics.calendar import COARSER_GRAINS, Grain, grain_named
 from plotsim_core.numerics.curves import position
 from plotsim_core.plan.cadence import cadence
@@ -192,11 +193,13 @@ def _unit_count(population: Population) -> str:
 def _life_text(population: Population, segment: SegmentPlan) -> str:
     """Return arrivals, tenure and end of a segment's units as text; empty if the config says nothing of them."""
     spec, grain = segment.spec, population.grain.name
-    clauses = [f"{segment.rate:g} more arrive per {grain}"] if segment.rate else []
+    growth = spec.arrival.growth if isinstance(spec.arrival, OngoingArrival) else None
+    growing = "" if growth is None else f" at first, {growth.text()} more"
+    clauses = [f"{segment.rate:g} more arrive per {grain}{growing}"] if segment.rate else []
     if spec.tenure is not None:
-        clauses.append(f"they stay for {spec.tenure.mean:g} {grain}s on average")
-        if segment.rate:
-            clauses.append(f"so in the long run about {segment.rate * spec.tenure.mean:,.0f} are there")
+        clauses.append(f"they stay for {spec.tenure.average:g} {grain}s on average")
+        if segment.rate and growth is None:
+            clauses.append(f"so in the long run about {segment.rate * spec.tenure.average:,.0f} are there")
     if spec.span is not None:
         clauses.append(f"a curve takes {spec.span}")
     return "; ".join([*clauses, *([f"after it: {spec.after}"] if spec.after != "hold" else [])])

@@ -19,6 +19,14 @@ from plotsim_core.tables.proportional import ProportionalEvent
 SEASON = [{"months": [3, 4], "strength": 0.2}, {"months": [4], "strength": 0.1}]
 """Which makes March 1.2 and April 1.3 times the mean."""
 FACTORS = {3: 1.2, 4: 1.3, 5: 1.0}
+NAMED = [
+    {"name": "one day", "date": "2020-03-16", "factor": 3, "metrics": list(TYPES)},
+    {"name": "a month", "start": "2020-04-01", "end": "2020-04-30", "factor": 0.7, "metrics": list(TYPES)},
+    {"name": "every year", "date": "last monday of may", "factor": 2, "metrics": list(TYPES), "ramp_out": 1},
+]
+NAMED_FACTORS = {3: 1 + 2 / 31, 4: 0.7, 5: 1 + 1 / 31, 6: 1 + 0.5 / 31, 7: 1.0}
+"""What they make of the months March to July."""
+GROWTH = "5% a year"
 SEASON_TOLERANCE = 0.01
 LIFT_TOLERANCE = 0.05
 SCALES = (0.2, 1.0)
@@ -30,6 +38,17 @@ def seasoned(units: int, shape: str, season: bool) -> Raw:
     """Return a config of the four metric types with or without a season."""
     more = {"seasonality": SEASON} if season else {}
     return config([metric(name, kind) for name, kind in TYPES.items()], [shape], units, _PERIODS, **more)
+
+
+def named(units: int, shape: str, effects: bool) -> Raw:
+    """Return a config of the four metric types with or without named effects."""
+    return seasoned(units, shape, season=False) | ({"effects": NAMED} if effects else {})
+
+
+def grown(units: int, growth: bool) -> Raw:
+    """Return a config of an amount and a count with or without growth."""
+    more = {"growth": GROWTH} if growth else {}
+    return config([metric(name, TYPES[name], **more) for name in ("amount", "count")], ["flat"], units, _PERIODS)
 
 
 def eventful(units: int, scale: float) -> Raw:
@@ -66,12 +85,15 @@ def configs(scale: Scale) -> dict[str, Raw]:
 def section(scale: Scale, peer: Peer) -> Section:
     """Measure what acts on top of trajectories, ours and plotsim's."""
     page = Section(
-        "Seasons, treatment, arrivals, events, stages",
-        f"Season factors come out within {SEASON_TOLERANCE:.0%} (short of where the range of a metric ends), the lift of a "
+        "Seasons, effects, treatment, arrivals, events, stages",
+        f"Factors of seasons, named effects and growth come out within {SEASON_TOLERANCE:.0%} (short of where the range of "
+        "a metric ends), the lift of a "
         f"treatment within {LIFT_TOLERANCE:.0%}, arrivals as declared, event counts are Poisson around their driver, and a "
         "stage is the highest whose threshold a value has reached.",
     )
     _seasons(page, scale, peer)
+    _named_effects(page, scale)
+    _growth(page, scale)
     _treatment(page, scale)
     _arrivals(page, scale)
     _events(page, scale, peer)
@@ -99,6 +121,40 @@ def _seasons(page: Section, scale: Scale, peer: Peer) -> None:
     page.blocks.append(
         "March, April and May with a season over without it, declared 1.200 / 1.300 / 1.000. No mean is led "
         "beyond a range by them; one that is, is held inside:\n\n" + table(["metric, shape", "ours", "plotsim 0.7.0"], rows)
+    )
+
+
+def _named_effects(page: Section, scale: Scale) -> None:
+    rows = []
+    for shape in ("flat", "growth"):
+        acting, plain = (ours.block(still(named(2 * scale.units, shape, effects))) for effects in (True, False))
+        for name in TYPES:
+            within, without = (ours.values(stages, name)[:12] for stages in (acting, plain))
+            factors = {month: _factor(within, without, month) for month in NAMED_FACTORS}
+            rows.append([f"{name}, {shape}", " / ".join(number(one) for one in factors.values())])
+            worst = max(NAMED_FACTORS, key=lambda month: abs(factors[month] / NAMED_FACTORS[month] - 1))
+            if abs(factors[worst] / NAMED_FACTORS[worst] - 1) > SEASON_TOLERANCE:
+                page.miss(f"effects on {name}, {shape}: {factors[worst]:.3f}, declared {NAMED_FACTORS[worst]:.3f}")
+    declared = " / ".join(number(one) for one in NAMED_FACTORS.values())
+    page.blocks.append(
+        "March to July of the first year with named effects over without them: 3 on a day of March, 0.7 in April, 2 on a "
+        f"day of May that half of is left of in June. Declared {declared}:\n\n" + table(["metric, shape", "ours"], rows)
+    )
+
+
+def _growth(page: Section, scale: Scale) -> None:
+    growing, still_block = (ours.block(still(grown(2 * scale.units, growth))) for growth in (True, False))
+    rows = []
+    for name in ("amount", "count"):
+        values = [ours.values(stages, name) for stages in (growing, still_block)]
+        factors = [float(values[0][period].mean() / values[1][period].mean()) for period in (0, 12, 23)]
+        declared = [1.05 ** (period / 12) for period in (0, 12, 23)]
+        rows.append([name, " / ".join(number(one) for one in factors), " / ".join(number(one) for one in declared)])
+        if max(abs(one / other - 1) for one, other in zip(factors, declared, strict=True)) > SEASON_TOLERANCE:
+            page.miss(f"growth of {name}: {factors}, declared {declared}")
+    page.blocks.append(
+        f"Growth of {GROWTH} over none, in the first month, the thirteenth and the last:\n\n"
+        + table(["metric", "ours", "declared"], rows)
     )
 
 

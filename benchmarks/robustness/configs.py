@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from benchmarks.robustness.columns import Config, Star
 from benchmarks.robustness.draw import Draw
+from benchmarks.robustness.effects import add_effects
 from benchmarks.robustness.population import SHARES, SIZES, Size, connections, metrics, noise, phases, segments
 from benchmarks.robustness.shapes import shapes
 from benchmarks.robustness.tables import rhythm, tables
@@ -26,6 +27,8 @@ LOCALES = ("en_US", "de_DE", "ja_JP", "fr_FR", ["en_US", "de_DE"])
 UNITS = ("client", "shop", "pupil", "turbine")
 ISSUES = get_args(Kind)
 _TRIES = 60
+_EFFECTS = 1 << 40
+"""Added to a seed where effects are drawn, so that all else of a config is what it would be without them."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def composed(seed: int) -> Composed:
     size = draw.weighted(SHARES)
     raw = _whole(draw, SIZES[size])
     raw["seed"] = draw.whole(0, 2**32 - 1)
+    add_effects(Draw(_EFFECTS + seed), raw)
     name = f"random_{seed}"
     dropped: list[tuple[str, str]] = []
     for _ in range(_TRIES):

@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 from plotsim_core.arrow import ArrowArray, taken
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.calendar_days import holiday_places, working
 from plotsim_core.config.column_source import SOURCES, USUAL_SOURCES, with_options
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
-from plotsim_core.engine.rhythm import holiday_places, working
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics.arrays import Integers

@@ -1,5 +1,5 @@
 """`derived.<what>`: facts of a row, in plain words: `name` and `entity_id` of its unit, the `archetype` and `size` of the
-unit's segment, the `date_key` and `period_index` of its period."""
+unit's segment, the `date_key` and `period_index` of its period, the `age` of the unit then."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
-_NUMBERS = ("size", "date_key", "period_index")
+_NUMBERS = ("size", "date_key", "period_index", "age")
 _OF_PERIOD = ("date_key", "period_index")
+_OF_BOTH = ("age",)
 _DIGITS = 4
 _DESCRIPTIONS = {
     "archetype": "Curves of the {unit}'s segment, in words.",
@@ -30,6 +31,7 @@ _DESCRIPTIONS = {
     "entity_id": "Key of the {unit}, spelt out in the row.",
     "date_key": "Date of the row, as a number.",
     "period_index": "Number of the period, counted from 0 at the window's start.",
+    "age": "Periods from the {unit}'s first one to that of the row.",
     "size": "Number of units in the {unit}'s segment.",
 }
 
@@ -43,7 +45,7 @@ class RowFact(ColumnSource):
     argument = "what"
     in_structs = True
 
-    what: Literal["archetype", "name", "entity_id", "date_key", "period_index", "size"]
+    what: Literal["archetype", "name", "entity_id", "date_key", "period_index", "size", "age"]
     """What of the row it shows."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
@@ -53,8 +55,8 @@ class RowFact(ColumnSource):
         return pa.int64() if self.what in _NUMBERS else pa.string()
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-        level = "period" if self.what in _OF_PERIOD else "unit"
-        if level not in table.knows:
+        levels = ("unit", "period") if self.what in _OF_BOTH else ("period",) if self.what in _OF_PERIOD else ("unit",)
+        for level in (level for level in levels if level not in table.knows):
             owner = level if level == "period" else scope.unit_word
             yield Problem("type", f"a row of {table.name} belongs to no {owner} that its {self.what} could be of")
 
@@ -67,6 +69,9 @@ class RowFact(ColumnSource):
             return pa.array(date_keys(population, rows.period))
         if self.what == "period_index":
             return pa.array(rows.period - population.first)
+        if self.what == "age":
+            ages: ArrowArray = pa.array(rows.period - rows.block.units.curve_start[rows.unit])
+            return ages
         if self.what == "entity_id":
             return unit_keys(rows.block).take(rows.unit)
         segment = rows.block.units.segment[rows.unit]

@@ -12,17 +12,17 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil
 
 import numpy as np
 
 from plotsim_core.columns.rows import Rows
+from plotsim_core.config.arrivals import cohort_sizes
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import UsageError
-from plotsim_core.numerics.arrays import Integers
-from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
+from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.codes import COHORT, COHORTS, LATER
 from plotsim_core.numerics.pairing import pair_numbers
 from plotsim_core.numerics.random import key
 from plotsim_core.plan.plan import TablePlan
@@ -124,26 +124,23 @@ class Capacity:
 
 def capacities(table: Table, dataset: Dataset, total: int) -> list[Capacity]:
     """Return the capacity of `total` numbers for each segment's units, in a dimension of units or of their children."""
-    share, length = number_division(total).share, PERIODS[dataset.grain.name]
-    return [
-        _segment_capacity(segment, dataset.scale, share // table.per_unit_of(segment.name)[1], length)
-        for segment in dataset.segments
-    ]
+    share = number_division(total).share
+    return [_segment_capacity(segment, dataset, share // table.per_unit_of(segment.name)[1]) for segment in dataset.segments]
 
 
-def _segment_capacity(segment: Segment, scale: float, share: int, length: int) -> Capacity:
-    units = max(1, round(segment.count * scale))
-    ongoing = segment.arrival if isinstance(segment.arrival, OngoingArrival) else None
+def _segment_capacity(segment: Segment, dataset: Dataset, share: int) -> Capacity:
+    units = max(1, round(segment.count * dataset.scale))
+    is_ongoing = isinstance(segment.arrival, OngoingArrival)
     return Capacity(
         segment.name,
         units,
         (share + 1) // 2,
-        None if ongoing is None else _cohorts(ongoing.per_period * scale * length, share),
+        _cohorts(cohort_sizes(dataset, segment), share) if is_ongoing else None,
     )
 
 
-def _cohorts(size: float, share: int) -> int:
-    """Return the number of cohorts of a size that have a serial number for every unit."""
-    last = np.full(COHORTS, max(ceil(size), 1) - 1, dtype=np.int64)
+def _cohorts(sizes: Floats, share: int) -> int:
+    """Return the number of cohorts of some sizes that have a serial number for every unit."""
+    last = np.clip(np.ceil(sizes), 1, COHORT).astype(np.int64) - 1
     numbers = 2 * pair_numbers(np.arange(COHORTS, dtype=np.int64), last) + 1
     return int(np.searchsorted(np.maximum.accumulate(numbers), share))

@@ -16,12 +16,13 @@ from plotsim_core.columns.key_numbers import (
     room_of,
     unit_options,
 )
+from plotsim_core.config.arrivals import cohort_sizes
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import Table
 from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.codes import COHORTS, PERIODS
+from plotsim_core.numerics.codes import COHORT, COHORTS, PERIODS
 from plotsim_core.numerics.pairing import pair_numbers
 
 _TIMES, _MORE = 8, 16
@@ -123,8 +124,7 @@ def _spans(segment: Segment, units: int, dataset: Dataset) -> Iterator[tuple[int
     yield first_place(segment.name, "start", units), count, segment.name
     if isinstance(segment.arrival, OngoingArrival):
         cohort_periods, stop = PERIODS[dataset.grain.name], dataset.stop
-        size = int(segment.arrival.per_period * dataset.scale * cohort_periods) + 1
         cohorts = COHORTS if stop is None else min(COHORTS, -(-(stop - dataset.first) // cohort_periods))
-        last = np.full(cohorts, size - 1, dtype=np.int64)
+        last = np.minimum(cohort_sizes(dataset, segment)[:cohorts], COHORT).astype(np.int64)
         greatest = int(pair_numbers(np.arange(cohorts, dtype=np.int64), last).max())
         yield first_place(segment.name, "later", units), greatest + 1, segment.name

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from plotsim_core.config.holidays import UnknownCountry, country_days, date_days, known_years
-from plotsim_core.config.model import Flag, Part, member, pattern
+from plotsim_core.config.day_rules import DAY_NAMES, Day, is_never, year_days
+from plotsim_core.config.holidays import UnknownCountry, country_days, known_years
+from plotsim_core.config.model import Flag, Part, member
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.rhythm import HOURS, WEEKDAYS
 
-DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
 DayName = Annotated[str, BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)]
 Weight = Annotated[float, Field(ge=0, le=1000, strict=True)]
-
-
-def _day_text(value: Any) -> Any:
-    return value.isoformat() if type(value) is date else value
-
-
-DayOfYears = Annotated[
-    str,
-    BeforeValidator(_day_text),
-    Field(
-        pattern=pattern(
-            r"^((1[6-9]|2\d)\d\d-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$",
-            "a date like 2024-11-29, or a day of every year like 12-24",
-        )
-    ),
-]
 
 
 class Holidays(Part):
@@ -50,8 +32,8 @@ class Holidays(Part):
     """Also the day on which one is made up for that falls on a weekend."""
     name: Annotated[str, Field(min_length=1)] | None = None
     """What a day of one's own is called."""
-    date: DayOfYears | None = None
-    """When it is, in one year or in every."""
+    date: Day | None = None
+    """When it is, in one year (2024-11-29) or in every (12-24, 4th thursday of november, easter + 1)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -77,7 +59,7 @@ class Holidays(Part):
             for name in ("subdivision", "language", "observed"):
                 if name in self.model_fields_set:
                     yield Problem(name, "has no effect without `country`")
-            if self.date is not None and not date_days(self.date, int(self.date[:4]) if len(self.date) > 5 else 2000):
+            if self.date is not None and is_never(self.date):
                 yield Problem("date", f"there is no day {self.date}")
             return
         for name in ("name", "date"):
@@ -95,7 +77,7 @@ class Holidays(Part):
         if self.country is not None:
             return country_days(self.country, self.subdivision, self.language, self.observed, year)
         assert self.date is not None and self.name is not None
-        return dict.fromkeys(date_days(self.date, year), self.name)
+        return dict.fromkeys(year_days(self.date, year), self.name)
 
 
 def _as_list(value: Any) -> Any:

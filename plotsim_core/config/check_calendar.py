@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plotsim_core.config.calendar import Calendar, Rhythm
+from plotsim_core.config.day_rules import is_date
 from plotsim_core.config.holidays import known_years
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.scope import Scope
+from plotsim_core.config.segments import MovedArrival
 from plotsim_core.config.star_schema import TIME_DIMENSION
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import Problem
@@ -27,7 +29,7 @@ def calendars(parts: Parts) -> Iterator[Problem]:
     if calendar is None:
         return
     dates = scope.date_dimension
-    rhythms = [rhythm for _, rhythm, _ in _rhythms(parts)]
+    rhythms = [*(rhythm for _, rhythm, _ in _rhythms(parts)), *_arrival_rhythms(parts)]
     for name, columns in _SHOWING_COLUMNS.items():
         is_used = (name == "holidays" and any(rhythm.holidays is not None for rhythm in rhythms)) or (
             name == "weekend" and any(isinstance(rhythm.weekdays, str) and rhythm.weekdays != "even" for rhythm in rhythms)
@@ -50,7 +52,7 @@ def _years(calendar: Calendar, scope: Scope) -> Iterator[Problem]:
         if holiday.country is None:
             if (
                 holiday.date is not None
-                and len(holiday.date) > 5
+                and is_date(holiday.date)
                 and not start_year <= int(holiday.date[:4]) <= end_year
                 and window.end
             ):
@@ -114,6 +116,13 @@ def _rhythms(parts: Parts) -> Iterator[tuple[str, Rhythm, Table | None]]:
         event_rhythm = declaration.table.row_rhythm if declaration.table is not None else None
         if event_rhythm is not None:
             yield f"{declaration.path}.rhythm", event_rhythm, declaration.table
+
+
+def _arrival_rhythms(parts: Parts) -> Iterator[Rhythm]:
+    """Yield the rhythms in which units of all kinds arrive."""
+    for segment in (segment for kind in parts.kinds for _, segment in kind.segments):
+        if isinstance(segment.arrival, MovedArrival) and segment.arrival.rhythm is not None:
+            yield segment.arrival.rhythm
 
 
 def _has_open_words(event: Table) -> bool:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from plotsim_core.config.arrivals import cohort_factors, cohort_sizes
+from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.parts import Parts
-from plotsim_core.config.segments import LinearArrival, OngoingArrival, Segment, StepArrival, UniformArrival
+from plotsim_core.config.segments import LinearArrival, MovedArrival, OngoingArrival, Segment, StepArrival, UniformArrival
 from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.codes import COHORT, COHORTS, LARGEST_SEGMENT, LATER, PERIODS, segment_number
@@ -68,6 +72,54 @@ def _ongoing_arrival(
     if window.stop is not None and window.stop - window.first > COHORTS * cohort_periods:
         span_message = f"units arrive for at most {COHORTS * cohort_periods:,} {window.grain.name}s, the window has more"
         yield Problem(f"{path}.arrival", span_message)
+
+
+def moved_arrivals(parts: Parts) -> Iterator[Problem]:
+    """Yield the words of arrivals that move none of them, and arrivals that would grow beyond the keys that there are."""
+    dataset, window = parts.dataset, parts.window
+    if window is None:
+        return
+    is_fine = window.grain.name in ("day", "hour")
+    for path, segment in parts.segments:
+        arrival = segment.arrival
+        if not isinstance(arrival, MovedArrival):
+            continue
+        if arrival.seasonal_sensitivity != 0 and not dataset.seasonality:
+            yield Problem(f"{path}.arrival.seasonal_sensitivity", "has no effect: there is no `seasonality`")
+        elif dataset.seasonality and 1 + min(_season_changes(dataset, arrival.seasonal_sensitivity)) <= 0:
+            message = "seasons would leave no arrivals in some months"
+            yield Problem(f"{path}.arrival.seasonal_sensitivity", message, "what they multiply by has to stay above 0")
+        if arrival.rhythm is not None and not is_fine:
+            message = f"has no effect: a {window.grain.name} has all weekdays"
+            yield Problem(f"{path}.arrival.rhythm", message, "it moves arrivals between days and hours")
+        elif arrival.rhythm is not None:
+            if arrival.rhythm.hours is not None and window.grain.name == "day":
+                yield Problem(f"{path}.arrival.rhythm.hours", "has no effect: units arrive with a day")
+            if arrival.rhythm.holidays is not None and not dataset.calendar.holidays:
+                yield Problem(f"{path}.arrival.rhythm.holidays", "has no effect: no day is a holiday")
+        if isinstance(arrival, OngoingArrival):
+            yield from _crowded_cohorts(path, segment, dataset)
+
+
+def _season_changes(dataset: Dataset, sensitivity: float) -> list[float]:
+    """Return by how much arrivals change in each month, as a share."""
+    strengths = np.zeros(13)
+    for season in dataset.seasonality:
+        strengths[list(season.months)] += season.strength
+    changes: list[float] = (strengths * sensitivity).tolist()
+    return changes
+
+
+def _crowded_cohorts(path: str, segment: Segment, dataset: Dataset) -> Iterator[Problem]:
+    """Yield a problem where more units of a segment arrive together, in the window or its span, than there are keys for."""
+    length = PERIODS[dataset.grain.name]
+    last = dataset.first + dataset.span if dataset.stop is None else dataset.stop
+    cohorts = min(COHORTS, -(-max(1, last - dataset.first - 1) // length))
+    sizes = cohort_sizes(dataset, segment)[:cohorts]
+    if cohort_factors(dataset, segment) is not None and sizes.max() > COHORT - 1:
+        message = f"up to {sizes.max():,.0f} units arrive in {length} {dataset.grain.name}s, scale included"
+        hint = f"at most {COHORT - 1:,} have keys of their own; split the segment, or let it grow less"
+        yield Problem(f"{path}.arrival.per_period", message, hint)
 
 
 def _life_ends(path: str, segment: Segment, window: Window) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
@@ -83,8 +84,12 @@ def budget(parts: Parts) -> Iterator[Problem]:
     length, scale = window.length, parts.scale or 1.0
     entries = [segment for kind in parts.kinds for _, segment in kind.segments]
     units = sum(max(1, round(segment.count * scale)) for segment in entries)
-    rates = [segment.arrival.per_period for segment in entries if isinstance(segment.arrival, OngoingArrival)]
-    units += round(sum(rates) * scale * (length - 1))
+    later_periods = np.arange(window.first + 1, window.first + length, dtype=np.int64)
+    for arrival in (segment.arrival for segment in entries):
+        if isinstance(arrival, OngoingArrival):
+            growth = arrival.growth
+            growths = [1.0] * (length - 1) if growth is None else growth.factors(window.grain, window.first, later_periods)
+            units += round(arrival.per_period * scale * float(sum(growths)))
     cells = units * length
     if cells > output.cell_budget:
         message = f"{units:,} units in {length:,} periods are {cells:,} cells, more than {output.cell_budget:,}"

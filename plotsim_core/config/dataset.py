@@ -15,6 +15,7 @@ from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.holdout import EntityFeatures, Holdout, read_flag
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name, Number, Part, pattern
+from plotsim_core.config.named_effects import Effect
 from plotsim_core.config.output import Manifest, Output
 from plotsim_core.config.quality import Issue
 from plotsim_core.config.segments import Segment
@@ -77,6 +78,8 @@ class Dataset(Part):
     """Fiscal year, weekend and holidays."""
     rhythm: Rhythm | None = None
     """Weekdays and hours at which more or less happens."""
+    effects: tuple[Effect, ...] = ()
+    """What multiplies means, or rows of tables, on some days."""
     sources: Sources = ()
     """Systems that hold the units otherwise."""
     quality: tuple[Issue, ...] = ()
@@ -181,7 +184,7 @@ class Dataset(Part):
         return plural(phrase(self.unit))
 
 
-LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "quality")
+LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "effects", "quality")
 """Sections that are lists, of which each item is read alone."""
 ALIASES = {
     str(choice): name

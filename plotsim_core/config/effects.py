@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from plotsim_core.config.model import Flag, Name, Number, Part, Share, member, member_of
 from plotsim_core.config.partial import refuse
 from plotsim_core.errors import Problem, ProblemError, value_text
+from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.calendar import Grain
 from plotsim_core.numerics.noise import NOISE, PRESETS
 
 if TYPE_CHECKING:
@@ -33,6 +36,15 @@ class Season(Part):
         if len(set(value)) != len(value):
             raise ValueError(f"a month stands twice in {value_text(value)}")
         return value
+
+
+def season_strengths(seasons: Sequence[Season], grain: Grain, periods: Integers) -> Floats:
+    """Return the strengths of the seasons of each period, added up, shape (periods,)."""
+    months = grain.starts(periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
+    strengths = np.zeros(13)
+    for season in seasons:
+        strengths[list(season.months)] += season.strength
+    return strengths[months]
 
 
 class Noise(Part):

@@ -1,15 +1,13 @@
-"""Public holidays: the days of a country (from the `holidays` package) and days that recur or are given, by year.
+"""Public holidays: the days of a country, by year (from the `holidays` package).
 
 Days are counted from 1970-01-01. What a year has depends on nothing but the year.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from functools import lru_cache
 
-EPOCH = date(1970, 1, 1).toordinal()
+from plotsim_core.config.day_rules import EPOCH
 
 
 class UnknownCountry(LookupError):
@@ -49,14 +47,3 @@ def country_days(country: str, subdivision: str | None, language: str | None, ob
     years = range(year - 1, year + 2)  # a holiday of one year may be observed in the next or the last
     calendar = holidays.country_holidays(country, subdiv=subdivision, years=years, observed=observed, language=language)
     return {day.toordinal() - EPOCH: name for day, name in sorted(calendar.items()) if day.year == year}
-
-
-def date_days(text: str, year: int) -> list[int]:
-    """Return the days of a year that `text` names: a date (2024-11-29), or a day of every year (12-24)."""
-    parts = [int(part) for part in re.split("-", text)]
-    if len(parts) == 3 and parts[0] != year:
-        return []
-    try:
-        return [date(year, *parts[-2:]).toordinal() - EPOCH]
-    except ValueError:  # the 29th of February of most years
-        return []

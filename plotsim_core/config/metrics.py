@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from plotsim_core.config.effects import Noise
+from plotsim_core.config.growth import Growth
 from plotsim_core.config.model import Name, Number, Pair, Part, member_of
 from plotsim_core.config.partial import known_problems
 from plotsim_core.errors import Problem, ProblemError, value_text
@@ -108,6 +109,8 @@ class Metric(Part):
     """How much of a season's strength it takes; 0 none, below 0 the opposite."""
     rhythm_sensitivity: Annotated[float, Field(ge=-10, le=10, strict=True)] | None = None
     """The same for weekdays, hours and holidays; 1 for amounts and counts, otherwise 0, unless it is written."""
+    growth: Growth | None = None
+    """The rate by which its mean grows from the window's start on, beside what its units do: 5% a year."""
     persistence: Annotated[float, Field(ge=0, le=0.95, strict=True)] = 0.3
     """The correlation of what is left of two periods in a row when the trajectory is taken away."""
     distribution: Annotated[str, member_of(DISTRIBUTIONS)] | None = None

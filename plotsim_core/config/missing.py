@@ -31,7 +31,7 @@ _OF_UNITS = (
     "noise",
 )
 """Sections that speak of units."""
-_OF_MOMENTS = ("seasonality", "rhythm")
+_OF_MOMENTS = ("seasonality", "rhythm", "effects")
 """Sections that speak of units, and of plain tables whose rows have moments."""
 _OF_PERIODS = ("calendar",)
 """Sections that speak of periods."""

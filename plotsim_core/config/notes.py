@@ -5,17 +5,21 @@ Words of this language alone that have no effect are refused; these are noted wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from plotsim_core.config.connections import Connection
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.metrics import Metric
+from plotsim_core.config.named_effects import occasions_of
 from plotsim_core.config.output import NEEDS_FORMAT, Output
 from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.errors import Problem
+from plotsim_core.numerics.quantiles import quantile_table
 
 _YEAR = 12
+_ROUNDING = 1e-9
 
 
 def notes(dataset: Dataset, inherited_tables: frozenset[str] | None = None) -> Iterator[Problem]:
@@ -25,6 +29,7 @@ def notes(dataset: Dataset, inherited_tables: frozenset[str] | None = None) -> I
         yield from _seasons(dataset)
         yield from _locale(dataset)
         yield from _output(dataset.output)
+    yield from _effects(dataset)
     yield from _sensitivities(dataset)
     yield from _phases(dataset)
     yield from _attributes(dataset)
@@ -49,6 +54,42 @@ def _seasons(dataset: Dataset) -> Iterator[Problem]:
             )
         elif not window_months & {*season.months}:
             yield Problem(f"{path}.months", "has no effect: no period of the window begins in these months")
+
+
+def _effects(dataset: Dataset) -> Iterator[Problem]:
+    """Yield effects that no period of the window has, and factors that means cannot follow in full."""
+    if dataset.window is None:
+        return
+    stop = dataset.first + dataset.span if dataset.stop is None else dataset.stop
+    periods = np.arange(dataset.first, stop, dtype=np.int64)
+    for index, occasions in enumerate(occasions_of(dataset)):
+        path = f"effects[{index}]"
+        idle = [one.name for one in occasions if not one.weights(dataset.grain, periods).any()]
+        if len(idle) == len(occasions) and dataset.stop is not None:
+            yield Problem(path, "has no effect: it is never in the window")
+        elif idle and dataset.stop is not None:
+            yield Problem(f"{path}.rows_of", f"{len(idle)} of the {len(occasions)} rows are never in the window")
+        for metric in (metric for kind in (dataset, *dataset.units) for metric in kind.metrics):
+            factors = [occasion.factor for occasion in occasions if occasion.acts_on(metric)]
+            yield from (problem.under(path) for problem in _cut_means(metric, factors))
+    for index, metric in enumerate(dataset.metrics):
+        if metric.growth is not None:
+            last_factor = float(metric.growth.factors(dataset.grain, dataset.first, periods[-1:])[0])
+            yield from (problem.under(f"metrics[{index}].growth") for problem in _cut_means(metric, [last_factor]))
+
+
+def _cut_means(metric: Metric, factors: Sequence[float]) -> Iterator[Problem]:
+    """Yield a note where the largest or the least of some factors leads means of a metric beyond what they can be."""
+    if not factors:
+        return
+    low, high = quantile_table(metric.family, metric.parameters, metric.bounds, metric.means).mean_bounds()
+    largest, least = max(factors) * metric.means[1], min(factors) * metric.means[0]
+    if largest > high * (1 + _ROUNDING) and max(factors) > 1:
+        message = f"leads means of {metric.name} to {largest:.4g}, and they are cut off at {high:.4g}"
+        yield Problem("", message, "give the metric a wider range")
+    if least < low * (1 - _ROUNDING) and min(factors) < 1:
+        message = f"leads means of {metric.name} to {least:.4g}, and they are cut off at {low:.4g}"
+        yield Problem("", message, "give the metric a wider range")
 
 
 def _output(output: Output) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.holdout import EntityFeatures, Holdout
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Part, mentioned
+from plotsim_core.config.named_effects import Effect
 from plotsim_core.config.output import Manifest, Output
 from plotsim_core.config.quality import Issue
 from plotsim_core.config.scope import Scope
@@ -50,6 +51,7 @@ class Parts:
     connections: tuple[tuple[str, Connection], ...] = ()
     connection_phases: tuple[tuple[str, ConnectionPhase], ...] = ()
     seasonality: tuple[tuple[str, Season], ...] = ()
+    effects: tuple[tuple[str, Effect], ...] = ()
     quality: tuple[tuple[str, Issue], ...] = ()
     partial_items: tuple[tuple[str, str, Part], ...] = ()
     tables: tuple[DeclaredTable, ...] = ()

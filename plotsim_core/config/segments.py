@@ -7,7 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from plotsim_core.config.archetypes import Archetype
+from plotsim_core.config.calendar import Rhythm
+from plotsim_core.config.growth import Growth
 from plotsim_core.config.model import Count, Group, Name, Number, Offset, Part, Scalar, Share, rising
+from plotsim_core.config.tenure import Tenure
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import nearest
 
@@ -34,7 +37,17 @@ LEAST_LIFE = 2
 """So many periods of the span units have at least that arrive by lot, where no end is written."""
 
 
-class _LotArrival(Part):
+class MovedArrival(Part):
+    """Arrivals of which there are more in some periods and fewer in others."""
+
+    kind: Literal["uniform", "linear", "ongoing"]
+    seasonal_sensitivity: Annotated[float, Field(ge=-100, le=100, strict=True)] = 0.0
+    """How much of a season's strength the number of arrivals takes."""
+    rhythm: Rhythm | None = None
+    """On which weekdays and holidays more or fewer arrive, and in periods of an hour at which hours."""
+
+
+class _LotArrival(MovedArrival):
     """Arrivals by lot, from one period to before another."""
 
     kind: Literal["uniform", "linear"]
@@ -107,7 +120,7 @@ class ExplicitArrival(Part):
     """One number for each unit, from 0 at the window's start."""
 
 
-class OngoingArrival(Part):
+class OngoingArrival(MovedArrival):
     """Units keep arriving, for as long as the window is: the segment's `count` are there at the start, and so many more come
     in each period on average. Each runs its curve over a whole span from its own arrival on.
 
@@ -120,6 +133,8 @@ class OngoingArrival(Part):
     """Which arrival it is."""
     per_period: Annotated[float, Field(gt=0, le=1e6, strict=True)]
     """How many units arrive in a period, on average."""
+    growth: Growth | None = None
+    """The rate by which that number grows from the window's start on: 5% a year."""
     ages: Literal["mixed", "new"] = "mixed"
     """Whether those there at the start are as old as units of any later time, or new."""
 
@@ -127,25 +142,6 @@ class OngoingArrival(Part):
 Arrival = Annotated[
     UniformArrival | LinearArrival | StepArrival | ExplicitArrival | OngoingArrival, Field(discriminator="kind")
 ]
-
-
-class Tenure(Part):
-    """How many periods units stay, their first included; then their lives end, if no event has ended them before.
-
-    Every unit stays for `least` periods; after that, as many leave in every period in proportion to those who are there,
-    so that they stay for `mean` periods on average. With `least` the same as `mean` all stay exactly so long.
-    """
-
-    mean: Annotated[float, Field(ge=1, le=10_000_000, strict=True)]
-    """For how many periods a unit stays on average."""
-    least: Annotated[int, Field(ge=1, le=10_000_000, strict=True)] = 1
-    """For how many it stays at least."""
-
-    @model_validator(mode="after")
-    def _check_mean(self) -> Tenure:
-        if self.mean < self.least:
-            raise ProblemError(Problem("mean", f"expected at least {self.least}, the `least`, found {self.mean:g}"))
-        return self
 
 
 class Variation(Part):

@@ -29,9 +29,10 @@ KIND_SECTIONS = (
     "lifecycle",
     "noise",
     "seasonality",
+    "effects",
     *SECTIONS,
 )
-"""Sections of each kind of unit; noise and seasons are the dataset's where a kind has none."""
+"""Sections of each kind of unit; noise and seasons are the dataset's where a kind has none, effects those of both."""
 _SHARED = ("dimensions", "tables")
 """Sections with tables that all kinds share."""
 _TABLE_WORDS = ("left", "right", "snapshot_of", "changes_of")
@@ -58,6 +59,8 @@ class FurtherKind:
             index = int(path.partition("[")[2].partition("]")[0])
             table = self.raw[section][index]
             return not isinstance(table, Mapping) or str(table.get("name")) not in self.inherited_tables
+        if section == "effects" and "[" in path:
+            return int(path.partition("[")[2].partition("]")[0]) < len(list_or_empty(self.sections.get("effects")))
         if section in _INHERITED:
             return section in self.sections
         return section in KIND_SECTIONS or not section
@@ -110,6 +113,8 @@ def _kind(
             key: value for key, value in inherited_sections["noise"].items() if not key.startswith("mar_")
         }
     kind_raw = {**shared_sections, **inherited_sections, **completed}
+    if isinstance(kind_raw.get("effects", []), list | tuple):
+        kind_raw["effects"] = [*kind_raw.get("effects", []), *list_or_empty(root.get("effects"))]
     own_tables = {"dimensions": dimensions, "tables": list_or_empty(completed.get("tables"))}
     for section, tables in shared_tables.items():
         if isinstance(kind_raw.get(section, []), list | tuple):

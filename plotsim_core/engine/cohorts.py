@@ -14,8 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.config.arrivals import cohort_factors, cohort_sizes
 from plotsim_core.errors import UsageError
-from plotsim_core.numerics.arrays import Integers
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
 from plotsim_core.numerics.random import fold, key, uniforms, words
 from plotsim_core.plan.plan import Population
@@ -25,7 +26,8 @@ from plotsim_core.plan.plan import Population
 class Layout:
     """The parts of the roster in order, as parallel arrays: `segment` (its place in the population), the number of its
     `cohort` (-1: there at the start), the `ordinal` of its first unit and its place, `first`. `edges` are the places at
-    which cohorts begin, one more than there are cohorts."""
+    which cohorts begin, one more than there are cohorts; `limit` is the first cohort with more units of a segment than there
+    are keys for."""
 
     segment: NDArray[np.intp]
     cohort: Integers
@@ -33,6 +35,7 @@ class Layout:
     first: Integers
     count: Integers
     edges: Integers
+    limit: int
 
 
 @lru_cache(maxsize=64)
@@ -45,9 +48,9 @@ def layout(population: Population) -> Layout:
     for column, index in enumerate(ongoing_segments):
         segment = population.segments[index]
         u = uniforms(key(population.seed, "cohort"), fold(np.array([segment.address]), words(cohorts)))
-        sizes[:, column] = np.floor(
-            segment.rate * PERIODS[population.grain.name] + u
-        )  # more when the rate is higher, never fewer
+        means = np.minimum(cohort_sizes(population.dataset, segment.spec), COHORT)
+        sizes[:, column] = np.floor(means + u)  # more when the rate is higher, never fewer
+    full_cohorts = np.flatnonzero((sizes >= COHORT).any(axis=1))
     count = np.concatenate([start_counts, sizes.ravel()])
     firsts = np.cumsum(count) - count
     cohort = np.repeat(cohorts, len(ongoing_segments))
@@ -61,7 +64,28 @@ def layout(population: Population) -> Layout:
         first=firsts,
         count=count,
         edges=total + np.concatenate([[0], np.cumsum(sizes.sum(axis=1))]),
+        limit=int(full_cohorts[0]) if len(full_cohorts) else COHORTS,
     )
+
+
+@lru_cache(maxsize=64)
+def arrival_sums(population: Population, segment: int) -> Floats | None:
+    """Return what has arrived of a segment before each of the periods of all its cohorts, as a running sum with one more
+    entry than there are periods; None where as many arrive in every period."""
+    factors = cohort_factors(population.dataset, population.segments[segment].spec)
+    return None if factors is None else np.concatenate([[0.0], np.cumsum(factors.ravel())])
+
+
+def arrival_offsets(population: Population, segment: int, cohort: Integers, u: Floats) -> Integers:
+    """Return after how many periods of their cohorts units of a segment arrive, each by its uniform (inverse CDF)."""
+    length, sums = PERIODS[population.grain.name], arrival_sums(population, segment)
+    if sums is None:
+        return (u * length).astype(np.int64)
+    first = cohort * length
+    target = sums[first] + u * (sums[first + length] - sums[first])
+    period = np.searchsorted(sums, target, side="right") - 1
+    offsets: Integers = np.clip(period - first, 0, length - 1)
+    return offsets
 
 
 def begins(population: Population, cohort: Integers) -> Integers:
@@ -82,7 +106,11 @@ def units_by(population: Population, stop: int) -> int:
         raise UsageError(
             f"{population.dataset.plural} arrive for at most {limit:,} {population.grain.name}s; begin a new window"
         )
-    return int(layout(population).edges[cohorts])
+    parts = layout(population)
+    if cohorts > parts.limit:
+        label = population.grain.label(int(begins(population, np.array([parts.limit]))[0]))
+        raise UsageError(f"from {label} on a segment has more arrivals than keys; split it, or let it grow less")
+    return int(parts.edges[cohorts])
 
 
 def runs(population: Population, start: int, stop: int) -> list[tuple[int, int, int]]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.config.effects import season_strengths
+from plotsim_core.engine.effects import metric_effects
 from plotsim_core.engine.rhythm import metric_factors
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.trajectories import positions
@@ -23,18 +25,15 @@ PositionsAt = Callable[[NDArray[np.int64]], Floats]
 def seasonal_factors(population: Population, metric: MetricPlan, units: Units, periods: NDArray[np.int64]) -> Floats:
     """Return the factor that seasons put on the mean, shape (periods, units)."""
     sensitivity = np.array([segment.spec.seasonal_sensitivity for segment in population.segments])[units.segment]
-    strength = season_strengths(population, periods) * metric.spec.seasonal_sensitivity
+    strength = season_strengths(population.dataset.seasonality, population.grain, periods) * metric.spec.seasonal_sensitivity
     factors: Floats = np.maximum(1.0 + strength[:, None] * sensitivity[None, :], _SMALLEST_FACTOR)
     return factors
 
 
-def season_strengths(population: Population, periods: NDArray[np.int64]) -> Floats:
-    """Return the strengths of the seasons of each period, added up, shape (periods,)."""
-    months = population.grain.starts(periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
-    strengths = np.zeros(13)
-    for season in population.dataset.seasonality:
-        strengths[list(season.months)] += season.strength
-    return strengths[months]
+def growth_factors(population: Population, metric: MetricPlan, periods: NDArray[np.int64]) -> Floats | None:
+    """Return what growth has multiplied the means of a metric by, shape (periods,); None for one that does not grow."""
+    growth = metric.spec.growth
+    return None if growth is None else growth.factors(population.grain, population.first, periods)
 
 
 def shifted_positions(
@@ -79,10 +78,16 @@ def centres(
     `positions_read` are those the metric reads.
     """
     mean = unseasoned(metric, units, positions_read)
+    growth = growth_factors(population, metric, periods)
+    if growth is not None:
+        mean = mean + (growth[:, None] - 1.0) * np.abs(mean)
     if population.dataset.seasonality:
         factor = seasonal_factors(population, metric, units, periods)
         mean = mean + (factor - 1.0) * np.abs(mean)
     rhythm = metric_factors(population, metric, periods)
     if rhythm is not None:
         mean = mean + (rhythm[:, None] - 1.0) * np.abs(mean)
+    effects = metric_effects(population, metric, units, periods)
+    if effects is not None:
+        mean = mean + (effects - 1.0) * np.abs(mean)
     return metric.quantiles.clip(mean)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.config.arrivals import arrival_factors
 from plotsim_core.config.segments import (
-    Arrival,
     ExplicitArrival,
     LinearArrival,
     OngoingArrival,
     StepArrival,
     UniformArrival,
 )
-from plotsim_core.engine.cohorts import begins, layout
+from plotsim_core.engine.cohorts import arrival_offsets, begins, layout
 from plotsim_core.engine.treatment import treated_units
 from plotsim_core.numerics.arrays import Floats
-from plotsim_core.numerics.codes import PERIODS, segment_number, unit_codes
+from plotsim_core.numerics.codes import segment_number, unit_codes
 from plotsim_core.numerics.random import Words, fold, key, normals, uniforms, words
 from plotsim_core.numerics.shares import cycle
-from plotsim_core.numerics.tenure import mixed_ages, total_tenure
 from plotsim_core.plan.plan import Population, SegmentPlan
 
 NEVER = np.iinfo(np.int64).max
@@ -137,8 +137,7 @@ def _lives(
     """Return (arrival, leaves, begin, course) of units."""
     u = uniforms(key(population.seed, "arrival"), address)
     is_later = cohort >= 0
-    spread = (u * PERIODS[population.grain.name]).astype(np.int64)
-    arrival = np.where(is_later, begins(population, cohort) + spread, population.first)
+    arrival = np.where(is_later, begins(population, cohort), population.first)
     curve_start, last_period = arrival.copy(), np.full(len(u), NEVER)
     course = np.full(len(u), population.span, dtype=np.int64)
     for index, segment_plan in enumerate(population.segments):
@@ -148,6 +147,9 @@ def _lives(
         arrival_spec, tenure = segment_plan.spec.arrival, segment_plan.spec.tenure
         if isinstance(arrival_spec, OngoingArrival):
             course[members] = segment_plan.span
+            later = members[is_later[members]]
+            arrival[later] += arrival_offsets(population, index, cohort[later], u[later])
+            curve_start[members] = arrival[members]
             age = np.zeros(len(members), dtype=np.int64)
             if arrival_spec.ages == "mixed":
                 age = np.where(is_later[members], 0, _ages(population, segment_plan, address[members]))
@@ -155,23 +157,24 @@ def _lives(
         else:
             age = np.zeros(len(members), dtype=np.int64)
             if arrival_spec is not None:
-                arrival[members] += _offsets(arrival_spec, ordinal[members], u[members], segment_plan.span)
+                arrival[members] += _offsets(population, segment_plan, ordinal[members], u[members])
                 curve_start[members] = arrival[members]
             course[members] = population.first + segment_plan.span - arrival[members]
         if tenure is not None:
             stay_draws = uniforms(key(population.seed, "tenure"), address[members])
-            last_period[members] = curve_start[members] + total_tenure(tenure.mean, tenure.least, age, stay_draws) - 1
+            last_period[members] = curve_start[members] + tenure.total(age, stay_draws) - 1
     return arrival, last_period, curve_start, course
 
 
 def _ages(population: Population, segment_plan: SegmentPlan, address: Words) -> NDArray[np.int64]:
     """Return for how many periods units that are there at the start have been there before."""
     u, tenure = uniforms(key(population.seed, "age"), address), segment_plan.spec.tenure
-    return (u * segment_plan.span).astype(np.int64) if tenure is None else mixed_ages(tenure.mean, tenure.least, u)
+    return (u * segment_plan.span).astype(np.int64) if tenure is None else tenure.ages(u)
 
 
-def _offsets(arrival: Arrival, ordinal: NDArray[np.int64], u: Floats, span: int) -> NDArray[np.int64]:
+def _offsets(population: Population, segment_plan: SegmentPlan, ordinal: NDArray[np.int64], u: Floats) -> NDArray[np.int64]:
     """Return the periods after the window's start at which units arrive: by their number, or by inversion of u."""
+    arrival = segment_plan.spec.arrival
     if isinstance(arrival, ExplicitArrival):
         start_periods = np.array(arrival.start_periods, dtype=np.int64)
         return start_periods[ordinal % len(start_periods)]
@@ -179,9 +182,30 @@ def _offsets(arrival: Arrival, ordinal: NDArray[np.int64], u: Floats, span: int)
         block = cycle(tuple(block.fraction for block in arrival.blocks))
         periods = np.array([block.period for block in arrival.blocks], dtype=np.int64)
         return periods[block[ordinal % len(block)]]
-    assert not isinstance(arrival, OngoingArrival)
-    share = u if isinstance(arrival, UniformArrival) else _linear(arrival, u)
-    return arrival.start + (share * (arrival.stop(span) - arrival.start)).astype(np.int64)
+    assert isinstance(arrival, UniformArrival | LinearArrival)
+    length = arrival.stop(segment_plan.span) - arrival.start
+    sums = _lot_sums(population, segment_plan)
+    if sums is None:
+        share = u if isinstance(arrival, UniformArrival) else _linear(arrival, u)
+        return arrival.start + (share * length).astype(np.int64)
+    offsets: NDArray[np.int64] = np.minimum(np.searchsorted(sums, u * sums[-1], side="right"), length - 1)
+    return arrival.start + offsets
+
+
+@lru_cache(maxsize=64)
+def _lot_sums(population: Population, segment_plan: SegmentPlan) -> Floats | None:
+    """Return how much of a segment has arrived by the end of each period of its lot; None where nothing moves arrivals."""
+    arrival = segment_plan.spec.arrival
+    assert isinstance(arrival, UniformArrival | LinearArrival)
+    length = arrival.stop(segment_plan.span) - arrival.start
+    periods = population.first + arrival.start + np.arange(length, dtype=np.int64)
+    factors = arrival_factors(population.dataset, segment_plan.spec, periods)
+    if factors is None:
+        return None
+    if isinstance(arrival, LinearArrival):
+        steps = 2.0 * np.arange(length) + 1.0
+        factors = factors * (steps if arrival.direction == "increasing" else steps[::-1])
+    return np.cumsum(factors)
 
 
 def _linear(arrival: LinearArrival, u: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,8 @@ from plotsim_core.config.effects import missing_on, noise_of
 from plotsim_core.config.segments import Baseline, Treatment
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.correlated import driver_contribution, level_shares, levels, moving_scores, own_scores, shocks
-from plotsim_core.engine.metrics import oriented, seasonal_factors, unseasoned
+from plotsim_core.engine.effects import acting_segments, metric_occasions
+from plotsim_core.engine.metrics import growth_factors, oriented, seasonal_factors, unseasoned
 from plotsim_core.engine.noised import is_missing, is_outlier, jittered, missing_by_value, missing_odds
 from plotsim_core.engine.rhythm import metric_factors
 from plotsim_core.engine.tiers import expected_shares
@@ -113,13 +115,29 @@ def centre_steps(block: Block, metric: int) -> list[Step]:
     if spec.spec.sized:
         steps.append(Step("size", float(units.size[0]), "multiplies the mean"))
     steps.append(Step("mean", _only(unseasoned(spec, units, read)), "before any season"))
+    growth = growth_factors(population, spec, block.periods)
+    if spec.spec.growth is not None and growth is not None:
+        text = f"factor on the mean: {spec.spec.growth.text()} since {population.grain.label(population.first)}"
+        steps.append(Step("growth", float(growth[0]), text))
     if population.dataset.seasonality:
         steps.append(Step("season", _only(seasonal_factors(population, spec, units, block.periods)), "factor on the mean"))
     rhythm = metric_factors(population, spec, block.periods)
     if rhythm is not None:
         steps.append(Step("rhythm", float(rhythm[0]), "factor on the mean"))
+    steps += _effect_steps(block, spec)
     steps.append(Step("expected", _only(block.centres(metric)), f"the mean of a {spec.spec.family} distribution"))
     return steps
+
+
+def _effect_steps(block: Block, metric: MetricPlan) -> Iterator[Step]:
+    """Yield the effects that a metric has in the cell of a block of one cell."""
+    population = block.population
+    for occasion in metric_occasions(population, metric):
+        factor = _only(occasion.factors(population.grain, block.periods))
+        if factor != 1.0 and acting_segments(population, occasion)[block.units.segment[0]]:
+            share = (factor - 1.0) / (occasion.factor - 1.0)
+            text = "factor on the mean" + ("" if share == 1.0 else f": {share:.0%} of an effect of {occasion.factor:g}")
+            yield Step("effect", factor, f"{text}; {occasion.name}")
 
 
 def _means_text(spec: MetricPlan, baseline: Baseline | None) -> str:

@@ -26,6 +26,7 @@ from plotsim_core.config.table_shape import CELL, Shape, Spelling, spelled
 from plotsim_core.config.tables import Column, row_noun
 from plotsim_core.config.words import capitalised, phrase, plural
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.effects import row_effects
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.metrics import centres, shifted_positions
 from plotsim_core.engine.rhythm import event_factors
@@ -77,12 +78,16 @@ class CellRows(TableKind):
     def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
         return cut_crowded(population, slice_)
 
-    def row_factors(self, population: Population, periods: Integers) -> Floats | None:
+    def row_factors(self, population: Population, units: Units, periods: Integers) -> Floats | None:
         metric = self.row_count.driver
         if not self.has_rhythm:
             return None
         plan = None if metric is None else population.metrics[population.metric_index(metric)]
-        return event_factors(population, self.row_rhythm, plan, periods)
+        rhythm = event_factors(population, self.row_rhythm, plan, periods)
+        effects = row_effects(population, self.name, units, periods)
+        if rhythm is None:
+            return effects
+        return rhythm[:, None] if effects is None else rhythm[:, None] * effects
 
     def row_counts(self, table: TablePlan, block: Block) -> Integers:
         """Return how many rows each cell of a block has, shape (periods, units)."""
@@ -92,19 +97,26 @@ class CellRows(TableKind):
         return counts
 
     def _counts(self, table: TablePlan, cells: Rows) -> Integers:
-        factors = self.row_factors(cells.block.population, cells.block.periods)
-        cell_factors = None if factors is None else factors[cells.cell // len(cells.block.units)]
+        block = cells.block
+        factors = self.row_factors(block.population, block.units, block.periods)
+        cell_factors = None if factors is None else np.broadcast_to(factors, block.shape).ravel()[cells.cell]
         level = _level(cells, self.row_count.driver)
-        return self.row_count.drawn(cells.block.population.seed, table.stream, cells.address, level, cell_factors)
+        return self.row_count.drawn(block.population.seed, table.stream, cells.address, level, cell_factors)
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
         cells = live_cells(block)
         return kept_rows(table, timed_rows(table, cells, self._counts(table, cells)))
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
-        metric, factors = self.row_count.driver, self.row_factors(sample.population, sample.periods)
-        units = sample.total(sample.is_present) if metric is None else expected_total(metric, sample)
-        return self.row_count.mean * units * (1.0 if factors is None else factors)
+        metric = self.row_count.driver
+
+        def expected_rows(units: Units) -> Floats:
+            factors = self.row_factors(sample.population, units, sample.periods)
+            is_present = sample.is_present(units).astype(np.float64)
+            means = is_present if metric is None else expected_levels(metric, sample, units)
+            return means if factors is None else means * factors
+
+        return self.row_count.mean * sample.total(expected_rows)
 
 
 @add_kind
@@ -187,21 +199,19 @@ def timed_rows(table: TablePlan, cells: Rows, counts: Integers) -> Rows:
     return rows_with_targets(table, rows)
 
 
-def expected_total(driver: str, sample: Sample) -> Floats:
-    """Return what a metric adds up to over all units that have arrived, without what is below zero, shape (periods,)."""
+def expected_levels(driver: str, sample: Sample, units: Units) -> Floats:
+    """Return what is expected of a metric without what is below zero, 0 for units that are not there, shape (periods,
+    units)."""
     population, metric_index = sample.population, sample.population.metric_index(driver)
     metric = population.metrics[metric_index]
-    scores = ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS)
-
-    def rows(units: Units) -> Floats:
-        all_periods = np.arange(sample.periods[0], sample.periods[-1] + 1)
-        read_positions = shifted_positions(population, metric_index, units, all_periods)[sample.periods - all_periods[0]]
-        centre = centres(population, metric, units, sample.periods, read_positions)
-        if not metric.spec.positive:  # there are no rows where the metric is negative, whatever its mean
-            centre = np.mean([np.maximum(metric.quantiles.lookup(centre, score), 0.0) for score in scores], axis=0)
-        return sample.is_present(units) * centre
-
-    return sample.total(rows)
+    all_periods = np.arange(sample.periods[0], sample.periods[-1] + 1)
+    read_positions = shifted_positions(population, metric_index, units, all_periods)[sample.periods - all_periods[0]]
+    centre = centres(population, metric, units, sample.periods, read_positions)
+    if not metric.spec.positive:  # there are no rows where the metric is negative, whatever its mean
+        scores = ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS)
+        centre = np.mean([np.maximum(metric.quantiles.lookup(centre, score), 0.0) for score in scores], axis=0)
+    levels: Floats = sample.is_present(units) * centre
+    return levels
 
 
 def cut_crowded(population: Population, slice_: Slice) -> Iterator[Slice]:

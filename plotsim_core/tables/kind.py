@@ -22,6 +22,7 @@ from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.table_kind import TABLE_FORMS, declared_forms, form_name
 from plotsim_core.config.tables import Table
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, blocks, by_unit
 from plotsim_core.errors import Problem, UsageError
 from plotsim_core.numerics.arrays import Floats, Integers
@@ -121,8 +122,9 @@ class TableKind(RowKind):
         exactly how many; None where it does not."""
         return None
 
-    def row_factors(self, population: Population, periods: Integers) -> Floats | None:
-        """Return what the number of rows that its metric drives is multiplied by in each period; None: nothing."""
+    def row_factors(self, population: Population, units: Units, periods: Integers) -> Floats | None:
+        """Return what the number of rows that is drawn around a mean is multiplied by in each cell, shape (periods, units)
+        or, where units do not differ, (periods, 1); None: by nothing."""
         return None
 
     @classmethod

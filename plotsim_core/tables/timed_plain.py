@@ -20,7 +20,9 @@ from plotsim_core.columns.kept_rows import kept_rows
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.calendar import Rhythm
+from plotsim_core.config.calendar_days import period_factors
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.effects import season_strengths
 from plotsim_core.config.filtered import FilteredTable
 from plotsim_core.config.model import PlainRows
 from plotsim_core.config.output import Event
@@ -30,8 +32,8 @@ from plotsim_core.config.table_shape import MOMENT, Shape, Spelling, spelled
 from plotsim_core.config.tables import row_noun
 from plotsim_core.config.words import capitalised, plural
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.metrics import season_strengths
-from plotsim_core.engine.rhythm import SMALLEST_FACTOR, days_of, period_factors, rhythm_of
+from plotsim_core.engine.effects import occasion_factors, table_occasions
+from plotsim_core.engine.rhythm import SMALLEST_FACTOR, days_of, rhythm_of
 from plotsim_core.engine.slice import CHUNK, Slice, by_row
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats, Integers
@@ -198,7 +200,9 @@ def exact_rows(population: Population, name: str) -> ExactRows:
 
     def weights(periods: Integers) -> Integers:
         share = ((periods - population.first) % population.span + 0.5) / population.span
-        return whole_weights(_period_weights(population, rhythm, periods) * (1.0 + growth * share))
+        effects = occasion_factors(population, table_occasions(population, name), periods)
+        effect = 1.0 if effects is None else effects[:, 0]
+        return whole_weights(_period_weights(population, rhythm, periods) * (1.0 + growth * share) * effect)
 
     return ExactRows(population.seed, f"rows of {name}", spec.rows, population.first, population.span, weights)
 
@@ -241,9 +245,11 @@ def _period_weights(population: Population, declared: Rhythm | None, periods: In
     """Return how much happens in each period: by its length, its days and hours, and its season."""
     rhythm = rhythm_of(population, declared)
     if population.grain.name in ("day", "hour"):
-        weights = np.ones(len(periods)) if rhythm is None else period_factors(population, rhythm, periods)
+        calendar, grain = population.dataset.calendar, population.grain
+        weights = np.ones(len(periods)) if rhythm is None else period_factors(calendar, grain, rhythm, periods)
     elif rhythm is None:
         weights = population.grain.seconds(periods) / _DAY
     else:
         weights = days_of(population, rhythm, periods).sum(axis=1)
-    return weights * np.maximum(1.0 + season_strengths(population, periods), SMALLEST_FACTOR)
+    strengths = season_strengths(population.dataset.seasonality, population.grain, periods)
+    return weights * np.maximum(1.0 + strengths, SMALLEST_FACTOR)

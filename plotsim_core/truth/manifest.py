@@ -20,6 +20,7 @@ from plotsim_core.config.extensions import extension_versions
 from plotsim_core.config.quality import DELIVERED
 from plotsim_core.config.segments import Segment
 from plotsim_core.engine.cohorts import units_by
+from plotsim_core.engine.effects import effect_occasions
 from plotsim_core.engine.slice import full_slice
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
@@ -133,6 +134,7 @@ def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
         "scale": dataset.scale,
         **_time(plan, end),
         "quality": [{"number": n, **issue.model_dump(exclude_none=True)} for n, issue in enumerate(dataset.quality, 1)],
+        "effects": [entry for population in plan.populations for entry in _effects(plan, population, end)],
         "holdout": None if holdout is None else holdout.model_dump(),
         "tables": {table.name: _table(plan, table, rows.get(table.name)) for table in plan.tables},
         "csv": {"null": dataset.output.csv_null, "empty_text": '""', **_CSV},
@@ -148,6 +150,27 @@ def _time(plan: Plan, stop: int) -> dict[str, Any]:
     window = {"first": plan.grain.label(plan.first), "last": plan.grain.label(stop - 1), "every": plan.grain.name}
     periods = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
     return {"window": {**window, "span": plan.span}, "periods": periods}
+
+
+def _effects(plan: Plan, population: Population, stop: int) -> Iterator[dict[str, Any]]:
+    """Yield the effects that a population declares, those of a table row by row: what each acts on, and by what it
+    multiplies in which periods up to the one before `stop`, as their date keys."""
+    is_first = population is plan.population
+    kinds = plan.populations if is_first else (population,)
+    own_count = len(population.dataset.effects) - (0 if is_first else len(plan.dataset.effects))
+    periods = np.arange(plan.first, stop, dtype=np.int64)
+    for occasion in (occasion for occasions in effect_occasions(population)[:own_count] for occasion in occasions):
+        factors = occasion.factors(plan.grain, periods)
+        acting = factors != 1.0
+        yield {
+            "name": occasion.name,
+            "metrics": [m.name for kind in kinds for m in kind.metrics if occasion.acts_on(m.spec)],
+            "segments": None if occasion.segments is None else list(occasion.segments),
+            "tables": list(occasion.tables),
+            "factor": occasion.factor,
+            "periods": plan.grain.keys(periods[acting]).tolist(),
+            "factors": np.round(factors[acting], 6).tolist(),
+        }
 
 
 def _kind(population: Population, stop: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from plotsim_core.validation import (  # isort: skip
     rhythm,
     correlation,
     counts,
+    effects,
     segments,
     linkage,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "cadence",
     "correlation",
     "counts",
+    "effects",
     "linkage",
     "quality",
     "relations",

@@ -37,10 +37,13 @@ def comparisons(population: Population) -> int:
         dataset, metrics = kind.dataset, len(kind.metrics)
         phases = sum(len(phase.connections) for phase in dataset.connection_phases)
         seasons = len({month for season in dataset.seasonality for month in season.months})
-        count += (_PER_METRIC + seasons) * metrics + len(dataset.connections) * (1 + len(kind.phases)) + phases
+        count += (_PER_METRIC + seasons + 2 * len(dataset.effects)) * metrics + phases
+        count += len(dataset.connections) * (1 + len(kind.phases))
+        count += sum(metric.spec.growth is not None for metric in kind.metrics)
         count += len(kind.segments) + sum(len(kind.dimension.columns) for _ in dataset.sources)
     tables = [table for table in population.tables if table.population or not population.is_further]
     count += sum(3 + _PER_METRIC * (not table.spec.is_per_cell) for table in tables)
+    count += len(population.dataset.effects) * sum(table.spec.has_rhythm for table in tables)
     return max(count, 1)
 
 

@@ -27,7 +27,7 @@ from plotsim_core.validation.row_counts import is_thinned, unit_column
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.trajectory import BANDS, band_finding, units_in
 
-_BIAS = 0.02
+COUNT_BIAS = 0.02
 """The allowed bias of counts: values are rounded, means interpolated."""
 
 
@@ -41,18 +41,19 @@ class Cells:
     rows: Floats
 
 
-def _driver_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+def driver_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    """Return the tables that are read to judge how many rows a metric drives: none; None for a table without a driver."""
     return NO_TABLES if table.spec.row_driver and unit_column(population, table) else None
 
 
 def _counts(store: StoredData, table: TablePlan) -> Iterator[Finding]:
-    cells = _cells(residuals(store), table, _stored_counts(store, table))
+    cells = counted_cells(residuals(store), table, stored_counts(store, table))
     bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
     measures = {label: partial(_measure, table=table, original=cells, band=band) for label, band in bands.items()}
-    yield band_finding(store, table.name, {label: (measure, _BIAS) for label, measure in measures.items()})
+    yield band_finding(store, table.name, {label: (measure, COUNT_BIAS) for label, measure in measures.items()})
 
 
-def _stored_counts(store: StoredData, table: TablePlan) -> Floats:
+def stored_counts(store: StoredData, table: TablePlan) -> Floats:
     """Return the number of stored rows of each sampled cell, shape (periods, units)."""
     sample = residuals(store)
     blocks = [Block(store.population, unit_slice) for unit_slice in sample.slices]
@@ -65,7 +66,7 @@ def _stored_counts(store: StoredData, table: TablePlan) -> Floats:
 
 def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | None) -> Measurement | None:
     """Measure the ratio of rows to expected rows; of a replica, with its generated rows."""
-    cells = original if sample.original else _cells(sample, table, None)
+    cells = original if sample.original else counted_cells(sample, table, None)
     present, expected = cells.is_alive, cells.expected
     if not present.any():
         return None
@@ -76,7 +77,7 @@ def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | N
     return Measurement(value, 1.0, error, units_in(present))
 
 
-def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> Cells:
+def counted_cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> Cells:
     """Return the sampled cells with their stored rows, or else with generated ones."""
     blocks = [Block(sample.population, unit_slice) for unit_slice in sample.slices]
     expected = np.concatenate([_expected_counts(table, block) for block in blocks], axis=1)
@@ -90,9 +91,9 @@ def _expected_counts(table: TablePlan, block: Block) -> Floats:
     metric = block.population.metrics[block.population.metric_index(driver)]
     if is_thinned(block.population, table) or not metric.spec.positive:
         return _made_counts(table, block)
-    factors = table_kind(table).row_factors(block.population, block.periods)
+    factors = table_kind(table).row_factors(block.population, block.units, block.periods)
     counts = scale * block.centres(block.population.metric_index(driver))
-    return counts if factors is None else counts * factors[:, None]
+    return counts if factors is None else counts * factors
 
 
 def _made_counts(table: TablePlan, block: Block) -> Floats:
@@ -107,6 +108,6 @@ CHECKS.add(
         "There are as many rows of what happens as the metric that drives them lets expect.",
         False,
         _counts,
-        _driver_tables,
+        driver_tables,
     ),
 )

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from plotsim_core.engine.rhythm import days_of, holiday_places, metric_factors, rhythm_of
+from plotsim_core.config.calendar_days import holiday_places
+from plotsim_core.engine.rhythm import days_of, metric_factors, rhythm_of
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.rhythm import Rhythm
 from plotsim_core.plan.plan import Population, TablePlan
@@ -195,9 +196,8 @@ def _metric_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
             continue
         change = float(factors[is_quiet].mean() / factors[~is_quiet].mean()) - 1.0
         if abs(change) > _MIN_CHANGE:
-            yield contrast_finding(
-                store, metric, f"{sample.population.metrics[metric].name} in quiet periods", change, is_quiet, ~is_quiet
-            )
+            subject = f"{sample.population.metrics[metric].name} in quiet periods"
+            yield contrast_finding(store, metric, subject, change, is_quiet[:, None], ~is_quiet[:, None])
 
 
 CHECKS.add(

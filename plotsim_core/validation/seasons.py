@@ -38,14 +38,15 @@ def _seasons(store: StoredData, table: TablePlan) -> Iterator[Finding]:
         for strength in sorted({float(s) for s in strengths[months]} - {0.0}):
             declared = strength * spec.seasonal_sensitivity
             subject = f"{spec.name} {declared:+.0%}"
-            yield contrast_finding(store, metric, subject, declared, strengths[months] == strength, off_season)
+            in_season = strengths[months] == strength
+            yield contrast_finding(store, metric, subject, declared, in_season[:, None], off_season[:, None])
 
 
 def contrast_finding(
     store: StoredData, metric: int, subject: str, strength: float, inside: Flags, outside: Flags
 ) -> Finding:
     """Judge the ratio of means inside a season to means outside it, declared to be 1 + strength; `inside` and `outside` are
-    masks of periods."""
+    masks of shape (periods, segments) or (periods, 1)."""
     measure = partial(_contrast, metric=metric, strength=strength, inside=inside, outside=outside)
     verdict = judgement(store, measure, (1.0 + strength) * MEAN_BIAS)
     numbers = {"declared": 1.0 + strength}
@@ -61,7 +62,8 @@ def contrast_finding(
 
 def _contrast(sample: Residuals, metric: int, strength: float, inside: Flags, outside: Flags) -> Measurement | None:
     present = np.isfinite(sample.values[metric])
-    cells = [present & periods[:, None] for periods in (inside, outside)]
+    segments = sample.segments if inside.shape[1] > 1 else np.zeros(len(sample.segments), dtype=np.intp)
+    cells = [present & mask[:, segments] for mask in (inside, outside)]
     units = min(units_in(cells[0]), units_in(cells[1]), units_in(cells[0][:, sample.probed]))
     if not units:
         return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.engine.effects import metric_occasions
 from plotsim_core.plan.correlations import connection_masks, subject
 from plotsim_core.plan.plan import Plan, Population
 from plotsim_core.validation.check import Finding, unjudged
@@ -33,6 +34,10 @@ def _kind_findings(population: Population, hidden: set[str], periods: NDArray[np
                 yield check, unjudged(metric.name, _NO_FACT.format("it"))
             if population.dataset.seasonality and metric.spec.seasonal_sensitivity != 0:
                 yield "seasons_as_declared", unjudged(metric.name, _NO_FACT.format("it"))
+            if metric.spec.growth is not None:
+                yield "growth_as_declared", unjudged(metric.name, _NO_FACT.format("it"))
+            if any(True for _ in metric_occasions(population, metric)):
+                yield "effects_as_declared", unjudged(metric.name, _NO_FACT.format("it"))
         if metric.driver is not None and hidden & {metric.name, population.metrics[metric.driver].name}:
             lag_subject = f"{metric.name} follows {population.metrics[metric.driver].name} after {metric.delay}"
             yield "lags_found", unjudged(lag_subject, _NO_FACT.format("both"))

@@ -11,7 +11,7 @@ import pytest
 
 from plotsim_core import ConfigError, from_mapping, generate_tables
 from plotsim_core.config.calendar import Calendar
-from plotsim_core.engine.rhythm import holidays_of
+from plotsim_core.config.calendar_days import holidays_of
 
 BASE: dict[str, Any] = {
     "about": "Shops",

@@ -178,6 +178,19 @@ CASES = {
         "mrr +15%",
         {"fct_revenue": "UPDATE t SET mrr = greatest(round(mrr / 1.15, 2), 50) WHERE date_key // 100 % 100 IN (11, 12)"},
     ),
+    "an effect removed": Case(
+        "effects_as_declared",
+        "active_users, Fair +30%",
+        {
+            "fct_engagement": "UPDATE t SET active_users = round(active_users / 1.3) "
+            "WHERE date_key BETWEEN 20240301 AND 20240501"
+        },
+    ),
+    "growth removed": Case(
+        "growth_as_declared",
+        "mrr, 10 % a year, the later half of the periods",
+        {"fct_revenue": "UPDATE t SET mrr = greatest(round(mrr / 1.15, 2), 50) WHERE date_key >= 20240101"},
+    ),
     "a flipped correlation": Case(
         "correlations_as_declared",
         "feature_adoption ~ engagement",
@@ -311,6 +324,12 @@ def plan() -> Plan:
             {"name": "log_user", "changes_of": "dim_user"},
         ],
     }
+    shown["metrics"] = [
+        {**metric, "growth": "10% a year"} if metric["name"] == "mrr" else metric for metric in raw["metrics"]
+    ]
+    shown["effects"] = [
+        {"name": "Fair", "start": "2024-03-01", "end": "2024-05-31", "factor": 1.3, "metrics": "active_users"}
+    ]
     return api.from_mapping(
         {**raw, **_LINKED, **shown, "rhythm": {"weekdays": "workdays", "hours": "office_hours"}}, name="saas", scale=SCALE
     )

@@ -16,6 +16,7 @@ from tests.laws.pieces import (
     cadence,
     calendar,
     columns,
+    effects,
     keys,
     lives,
     matching,
@@ -43,4 +44,5 @@ PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
     shapes.add,
     keys.add,
     references.add,
+    effects.add,
 )
