@@ -25,6 +25,7 @@ COLUMNS: dict[str, tuple[str, Any]] = {
     "narrative.lexicons": ("note.lexicons.small.how.low", ["meagre"]),
     "narrative.bands": ("plain.bands", ["high", "mid", "low"]),
     "narrative.metric": ("note.metric", "sales"),
+    "narrative.rules": ("letter.rules.end", ["cheers"]),
     "pool.by": ("rung.by", "trajectory"),
     "pool.weights": ("ladder.weights", [9, 1]),
     "struct.nested_schema": ("inner.nested_schema", {"n": "float"}),

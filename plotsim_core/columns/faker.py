@@ -71,6 +71,7 @@ class FakerText(ColumnSource):
     word = "faker"
     in_cases = True
     example = "faker.company"
+    in_texts = True
     argument = "provider"
     in_structs = True
 
@@ -187,8 +188,19 @@ class FakerText(ColumnSource):
             return "no two the same" if _is_distinct(self, table) else "as often the same as people's names are"
         if name in PEOPLE:
             return f"up to {name_count(name, dataset.locale):,} different texts"
-        values = {value for locale in dataset.locale for value in pool(name, locale, self.argument_pairs).to_pylist()}
-        return f"{len(values):,} different values"
+        return f"{self.text_count(table, dataset):,} different values"
+
+    def text_count(self, table: Table, dataset: Dataset) -> int | None:
+        name = self.provider
+        if name in DIGESTS:
+            return 2**62
+        if name in PAST:
+            return None
+        if _is_identifier(self, dataset.locale):
+            return capacity(name, dataset.locale)
+        if name in PEOPLE:
+            return name_count("last_name" if name in ADDRESSES else name, dataset.locale)
+        return len({value for locale in dataset.locale for value in pool(name, locale, self.argument_pairs).to_pylist()})
 
     def stored_bytes(self, type_: pa.DataType) -> float | None:
         return 3.0 if type_ == pa.string() else None
