@@ -99,7 +99,12 @@ def _expression(draw: Draw, star: Star, table: Config) -> Made:
 
 def _faker(draw: Draw, star: Star, table: Config) -> Made:
     provider = draw.one(PROVIDERS)
-    more = {"unique": True} if provider in ("email", "user_name") and draw.chance(0.3) else {}
+    more: Config = {"unique": True} if provider in ("email", "user_name") and draw.chance(0.3) else {}
+    if provider not in ("name", "first_name", "last_name", "email", "user_name") and draw.chance(0.3):
+        locales = ("de_DE", "ja_JP", "fr_CA")
+        choices = [c for c in table["columns"] if c["type"] == "choice" and c["values"] == ["a", "b", "c"]]
+        by_choice = {"by": choices[0]["name"], "cases": dict(zip("abc", locales, strict=True))} if choices else None
+        more["locale"] = by_choice if by_choice is not None and draw.chance(0.7) else draw.one(locales)
     return {"type": f"faker.{provider}", **more}
 
 

@@ -17,8 +17,7 @@ from pydantic import Field, WithJsonSchema, model_validator
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.as_of import Band, band_origin, check_metric, may_be_missing, quantity_name
-from plotsim_core.columns.dependencies import names_in
-from plotsim_core.columns.reference_options import scope_of
+from plotsim_core.columns.dependencies import names_in, scope_of
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.columns.text_forms import TEXT_FORMS

@@ -55,6 +55,7 @@ def add(draw: st.DrawFn, raw: Raw) -> None:
             *({"name": column, **fitting[column], **_words(draw, fitting[column])} for column in sorted(column_names)),
             *(_HIDDEN if draw(st.integers(0, 3)) == 0 else ()),
             *(_CASES if draw(st.integers(0, 3)) == 0 else ()),
+            *(_ABROAD if draw(st.integers(0, 3)) == 0 else ()),
             *(_LETTER if draw(st.integers(0, 3)) == 0 else ()),
             *(_DATES if draw(st.integers(0, 3)) == 0 else ()),
         ]
@@ -75,6 +76,19 @@ _CASES = (
     {"name": "by_sort", "type": "case", "by": "sort", "cases": {"a": "faker.word", "b": "static.x", "else": "geo.city"}},
 )
 """A column, and one that is by it."""
+_ABROAD = (
+    {"name": "land_of", "type": "geo.country_code", "countries": ["DE", "FR", "SG"], "bundle": "abroad"},
+    {
+        "name": "who_abroad",
+        "type": "faker.name",
+        "bundle": "abroad",
+        "locale": {"by": "land_of", "cases": {"SG": "en_GB", "FR": "fr_BE"}},
+    },
+    {"name": "mail_abroad", "type": "faker.email", "bundle": "abroad"},
+    {"name": "street_abroad", "type": "faker.street_address", "locale": {"by": "land_of", "cases": {"else": "en_GB"}}},
+    {"name": "phone_abroad", "type": "faker.phone_number", "locale": "de_DE"},
+)
+"""Texts of the locale of a column, and of one of their own."""
 _LETTER = (
     {"name": "pieces", "type": "range", "range": [1, 3]},
     {"name": "price", "type": "range", "range": [0.0, 5000.0], "nulls": 0.1},
