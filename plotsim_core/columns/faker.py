@@ -37,8 +37,8 @@ from plotsim_core.columns.faker_identifiers import (
     locales_without,
 )
 from plotsim_core.columns.faker_locales import countries_without_locale
-from plotsim_core.columns.faker_people import ADDRESSES, PEOPLE, name_count, person_texts
-from plotsim_core.columns.faker_pools import Arguments, distinct_pool, pool, return_type
+from plotsim_core.columns.faker_people import ADDRESSES, DESCRIPTIONS, PEOPLE, name_count, person_texts
+from plotsim_core.columns.faker_pools import Arguments, argument_value, distinct_pool, pool, return_type
 from plotsim_core.columns.faker_problems import check_provider, locale_with
 from plotsim_core.columns.faker_unique import check_faker_unique, has_pool, is_identifier
 from plotsim_core.columns.identifier_forms import FORMS
@@ -53,6 +53,7 @@ from plotsim_core.config.model import Flag, Name, Scalar
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import enumeration, phrase
+from plotsim_core.engine.steps import Step
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.numerics.calendar import ONCE
 from plotsim_core.numerics.random import uniforms
@@ -60,15 +61,6 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _MAX_ARGUMENTS = 20
 _PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:[^:]+:[^:]+)*$"
-
-
-def _scalar(text: str) -> Scalar:
-    for convert in (int, float):
-        try:
-            return convert(text)
-        except ValueError:
-            continue
-    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 @add_source
@@ -102,7 +94,7 @@ class FakerText(ColumnSource):
         type_, *pairs = column["type"].split(":")
         if not pairs or len(pairs) % 2 or "arguments" in column:
             return column
-        return with_options(column, type_, arguments=dict(zip(pairs[::2], map(_scalar, pairs[1::2]), strict=True)))
+        return with_options(column, type_, arguments=dict(zip(pairs[::2], map(argument_value, pairs[1::2]), strict=True)))
 
     @model_validator(mode="before")
     @classmethod
@@ -118,7 +110,7 @@ class FakerText(ColumnSource):
             )
         if "arguments" in value:
             raise ProblemError(Problem("arguments", "the type says them already"))
-        return {**value, "provider": name, "arguments": dict(zip(pairs[::2], map(_scalar, pairs[1::2]), strict=True))}
+        return {**value, "provider": name, "arguments": dict(zip(pairs[::2], map(argument_value, pairs[1::2]), strict=True))}
 
     @property
     def argument_pairs(self) -> Arguments:
@@ -227,7 +219,7 @@ class FakerText(ColumnSource):
         is_identifying = self.provider in ADDRESSES or self._is_identifier(locales) or bool(self.unique)
         suffix = f", of the country that {choice.by} names" if choice is not None and choice.by is not None else ""
         suffix += ", of which no two are the same" if is_identifying and self._is_distinct(table) else ""
-        return f"{_DESCRIPTIONS.get(self.provider, f'Invented {phrase(self.provider)}')}{suffix}."
+        return f"{DESCRIPTIONS.get(self.provider, f'Invented {phrase(self.provider)}')}{suffix}."
 
     def reads(self, table: Table) -> Iterable[Origin]:
         choice = self.locale_choice(table)
@@ -297,11 +289,9 @@ class FakerText(ColumnSource):
         indexes = rows.choose(table, column, size) + size * locales.indexes
         return pa.concat_arrays(pools).take(indexes.astype(np.int32))
 
-
-_DESCRIPTIONS = {
-    "name": "Full name of an invented person",
-    "first_name": "First name of an invented person",
-    "last_name": "Last name of an invented person",
-    "email": "E-mail address of an invented person",
-    "user_name": "User name of an invented person",
-}
+    def row_steps(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> list[Step]:
+        choice = self.locale_choice(table.spec)
+        if choice is None or choice.by is None:
+            return []
+        locales = locales_of_rows(choice, rows, table, self.bundle or "")
+        return [Step("locale", locales.names[int(locales.indexes[0])], f"that of the country which {choice.by} names")]

@@ -29,6 +29,14 @@ from plotsim_core.numerics.random import choose, key, uniforms, words
 from plotsim_core.plan.plan import TablePlan
 
 PEOPLE = ("name", "first_name", "last_name", "email", "user_name")
+DESCRIPTIONS = {
+    "name": "Full name of an invented person",
+    "first_name": "First name of an invented person",
+    "last_name": "Last name of an invented person",
+    "email": "E-mail address of an invented person",
+    "user_name": "User name of an invented person",
+}
+"""What the parts of a person are, in words."""
 ADDRESSES = ("email", "user_name")
 """Parts of a person that can be unique."""
 POOL = 2048

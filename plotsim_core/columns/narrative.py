@@ -39,16 +39,15 @@ from plotsim_core.config.model import Group, Name
 from plotsim_core.config.partial import UnreadError
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
+from plotsim_core.config.text_grammar import Grammar, read_grammar
 from plotsim_core.config.text_rules import (
     BAND,
     ELSE,
     SEGMENT,
     Alternatives,
     Decision,
-    Grammar,
     Rule,
     Template,
-    read_grammar,
     read_rule,
     read_template,
     slots_of,

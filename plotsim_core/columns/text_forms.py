@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +29,10 @@ _PLURALS = (
     (r"$", "es", r"(?i)(s|x|z|ch|sh)$"),
 )
 """Pattern, replacement, and which words it is for; of all others an s is added."""
-_MOST_GROUPS = 13
-"""Thousands of the longest number that is written."""
+
+
+_GROUP = 3
+"""Digits between two commas."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,19 @@ class TextForm:
     meaning: str
 
 
+def _of_distinct(values: ArrowArray, apply: Callable[[ArrowArray], ArrowArray]) -> ArrowArray:
+    """Return what a function makes of each value, asking it once for each distinct one where these are few."""
+    distinct = pc.unique(values)
+    if 2 * len(distinct) > len(values):
+        return apply(values)
+    return apply(distinct).take(pc.index_in(values, distinct))
+
+
 def _with_article(texts: ArrowArray, is_many: NDArray[np.bool_]) -> ArrowArray:
+    return _of_distinct(texts, _article)
+
+
+def _article(texts: ArrowArray) -> ArrowArray:
     is_an = pc.and_not(
         pc.match_substring_regex(texts, _SOUNDS_LIKE_VOWEL), pc.match_substring_regex(texts, _SOUNDS_LIKE_CONSONANT)
     )
@@ -50,12 +65,16 @@ def _with_article(texts: ArrowArray, is_many: NDArray[np.bool_]) -> ArrowArray:
 
 
 def _in_plural(texts: ArrowArray, is_many: NDArray[np.bool_]) -> ArrowArray:
+    chosen: ArrowArray = pc.if_else(pa.array(is_many), _of_distinct(texts, _plural), texts)
+    return chosen
+
+
+def _plural(texts: ArrowArray) -> ArrowArray:
     plurals: ArrowArray = joined(texts, "s")
     for pattern, replacement, words in _PLURALS:
         changed = pc.replace_substring_regex(texts, pattern, replacement)
         plurals = pc.if_else(pc.match_substring_regex(texts, words), changed, plurals)
-    chosen: ArrowArray = pc.if_else(pa.array(is_many), plurals, texts)
-    return chosen
+    return plurals
 
 
 def _capital(texts: ArrowArray, is_many: NDArray[np.bool_]) -> ArrowArray:
@@ -75,9 +94,9 @@ TEXT_FORMS: Mapping[str, TextForm] = {
 def formatted(values: ArrowArray, format_: str) -> ArrowArray:
     """Return numbers, dates or moments as texts in a format; null of what is null, and of numbers of too many digits."""
     if pa.types.is_date(values.type):
-        return written(day_input(values), True, format_)
+        return _of_distinct(values, lambda days: written(day_input(days), True, format_))
     if pa.types.is_timestamp(values.type):
-        return written(moment_input(values), False, format_)
+        return _of_distinct(values, lambda moments: written(moment_input(moments), False, format_))
     number = number_format(format_)
     if number is None:
         raise ValueError(f"no format of numbers: {format_}")
@@ -91,14 +110,16 @@ def formatted(values: ArrowArray, format_: str) -> ArrowArray:
     return _punctuated(texts, number)
 
 
-def _punctuated(texts: ArrowArray, number: NumberFormat) -> ArrowArray:
+def _punctuated(texts: Any, number: NumberFormat) -> ArrowArray:
     if number.has_commas:
-        for _ in range(_MOST_GROUPS):
+        longest = pc.max(pc.binary_length(texts)).as_py() or 0
+        for _ in range(longest // _GROUP):
             texts = pc.replace_substring_regex(texts, r"^(-?\d+)(\d{3})((,\d{3})*(\.\d+)?)$", r"\1,\2\3")
     if number.width:
         negative_texts = joined("-", pc.utf8_lpad(pc.utf8_ltrim(texts, "-"), number.width - 1, "0"))
         texts = pc.if_else(pc.starts_with(texts, "-"), negative_texts, pc.utf8_lpad(texts, number.width, "0"))
-    return joined(texts, "%") if number.is_share else texts
+    written_texts: ArrowArray = joined(texts, "%") if number.is_share else texts
+    return written_texts
 
 
 def plain_text(values: ArrowArray, decimals: int | None) -> ArrowArray:

@@ -17,7 +17,8 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_columns import column as read_column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, column_decimal_places, column_decimals, is_number, may_be_null
-from plotsim_core.config.text_rules import Grammar, Slot, alternatives_of, has_time, is_date_format, number_format
+from plotsim_core.config.text_grammar import Grammar
+from plotsim_core.config.text_rules import Slot, alternatives_of, has_time, is_date_format, number_format
 from plotsim_core.errors import ConfigError, Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan

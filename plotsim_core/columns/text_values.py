@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from plotsim_core.arrow import ArrowArray, joined, repeated, taken
 from plotsim_core.columns.choice import weighted_indexes
 from plotsim_core.columns.text_forms import TEXT_FORMS
-from plotsim_core.config.text_rules import Alternatives, Decision, Grammar, Rule, Slot, Template, alternatives_of
+from plotsim_core.config.text_grammar import Grammar
+from plotsim_core.config.text_rules import Alternatives, Decision, Rule, Slot, Template, alternatives_of
 from plotsim_core.numerics.arrays import Floats, Integers
 
 

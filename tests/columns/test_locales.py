@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from plotsim_core import ConfigError, Plan, from_mapping, generate_tables
+from plotsim_core import ConfigError, Plan, explain, from_mapping, generate_tables
 from plotsim_core.columns.country_locales import usual_locales
 from plotsim_core.columns.faker_locales import territory
 from plotsim_core.columns.faker_people import names
@@ -205,3 +205,15 @@ def test_usual_locales_are_of_their_countries() -> None:
     assert [locales[name] for name in ("CH", "CA", "IN", "BE", "ES", "GB", "GBR", "United Kingdom", "Czechia")] == [
         *("de_CH", "en_CA", "en_IN", "nl_BE", "es_ES", "en_GB", "en_GB", "en_GB", "cs_CZ")
     ]
+
+
+def test_explain_shows_the_locale_of_the_row() -> None:
+    land = {"name": "country", "type": "choice", "values": ["DE", "JP"]}
+    dataset = plan(land, {"name": "who", "type": "faker.name", "locale": OWN}, {"name": "mail", "type": "faker.email"})
+    rows = generate_tables(dataset)["dim_customer"]
+    for _, row in rows.iloc[:6].iterrows():
+        for column in ("who", "mail"):
+            explanation = explain(dataset, "dim_customer", row["customer_id"], "2024-02", column)
+            steps = {step.name: step.value for step in explanation.steps}
+            assert steps["locale"] == FROM_COLUMN[row["country"]]
+            assert steps["value"] == row[column]
