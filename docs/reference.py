@@ -260,6 +260,8 @@ def source_page(source: type[DeclaredSource], definitions: Schema) -> list[str]:
     lines = [f"#### Column `{source.word}`", "", f"`type: {source.example}`", "", *_between(paragraphs(source))]
     rows = table(source, schema["properties"], schema["required"], COLUMN_KEYS)
     lines += [*rows, ""] if rows else []
+    for name, model in below(source, set()):
+        lines += [line.replace("### ", "##### ") for line in part_page(name, model, definitions)]
     where = "every table" if places == list(declared_kinds()) else ", ".join(map(_link, places))
     return [*lines, f"In {where}.", ""]
 

@@ -75,6 +75,7 @@ def json_schema() -> Schema:
     definitions = {name: _nullable(part) for name, part in definitions.items()}
     common = _common_words()
     for word, source in SOURCES.items():
+        definitions |= {name: _nullable(part) for name, part in source.model_json_schema().get("$defs", {}).items()}
         definitions[f"column.{word}"] = _column(source, common)
     definitions["column.="] = _formula_column(common)
     for name, kind in declared_forms().items():

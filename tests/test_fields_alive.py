@@ -430,6 +430,8 @@ def _models(annotation: Any) -> Iterator[type[Part]]:
 def fields() -> list[str]:
     """Return every field of the language, as `Model.field`, `source.field` or `kind.field`."""
     models = dict.fromkeys(model for model in _models(Dataset) if model not in (Part, Table))
+    of_sources = (field.annotation for _, source in SOURCES.items() for field in source.model_fields.values())
+    models |= dict.fromkeys(model for annotation in of_sources for model in _models(annotation))
     named = [(model.__name__, model) for model in models]
     named += SOURCES.items()
     named += declared_forms().items()

@@ -321,3 +321,64 @@ def test_weeks_at_the_turn_of_the_year_have_seven_days() -> None:
         assert row["is_last_day_of_month"] == ((row["date"] + timedelta(days=1)).day == 1)
         assert row["is_leap_year"] == (row["date"].year in (2020, 2024))
     assert set(rows.groupby(["iso_year", "iso_week"]).size()) == {7}
+
+
+def people(locale: Any, *columns: dict[str, Any]) -> Plan:
+    """Return the plan of customers with these columns."""
+    return from_mapping(
+        {
+            "about": "Customers",
+            "unit": "customer",
+            "window": {"start": "2024-01", "end": "2024-03", "every": "month"},
+            "locale": locale,
+            "metrics": [{"name": "spend", "type": "amount", "polarity": "positive", "range": [5, 500]}],
+            "segments": [{"name": "all", "count": 300, "archetype": "growth"}],
+            "dimensions": [
+                {"name": "dim_customer", "per": "unit", "columns": [{"name": "customer_id", "type": "id"}, *columns]}
+            ],
+        },
+        name="case",
+    )
+
+
+def test_names_and_addresses_of_a_row_are_of_one_country() -> None:
+    """With the locales of the dataset, and with one by the column of the country: the same rows."""
+    place = [
+        {"name": "country", "type": "geo.country", "countries": ["US", "DE", "JP"], "by": "city"},
+        {"name": "region", "type": "geo.region"},
+        {"name": "city", "type": "geo.city"},
+        {"name": "postcode", "type": "geo.postcode"},
+    ]
+    texts = {"name": "faker.name", "street": "faker.street_address", "fcity": "faker.city"}
+    by_place = people(["en_US", "de_DE", "ja_JP"], *({"name": n, "type": t} for n, t in texts.items()), *place)
+    by_country = [{"name": n, "type": t, "locale": {"by": "country"}} for n, t in texts.items()]
+    rows = generate_tables(people("fr_FR", *by_country, *place))["dim_customer"]
+    columns = ["country", "city", "postcode", *texts]
+    assert generate_tables(by_place)["dim_customer"][columns].equals(rows[columns])
+    japanese = {column: rows[column].str.contains("[\u3040-\u9fff]") for column in texts}
+    assert all((is_japanese == (rows["country"] == "Japan")).all() for is_japanese in japanese.values())
+    forms = {"United States": r"\d{5}", "Germany": r"\d{5}", "Japan": r"\d{3}-\d{4}"}
+    for country, form in forms.items():
+        assert rows.loc[rows["country"] == country, "postcode"].str.fullmatch(form).all()
+    german = rows[rows["country"] == "Germany"]
+    assert (german["street"].str.contains("str|gasse|platz|allee|weg|ring", case=False)).mean() > 0.9
+
+
+def test_a_provider_that_a_locale_lacks_is_refused_with_the_ways_out() -> None:
+    """A locale of the column's own, the type of every country, and a case of the countries that have it; each loads."""
+    with pytest.raises(ConfigError) as raised:
+        people(["en_US", "fr_FR", "sk_SK"], {"name": "state", "type": "faker.state"})
+    text = str(raised.value)
+    assert "Faker has no provider 'state' in the locale fr_FR" in text
+    assert "`locale: en_US` at the column" in text and "geo.region has it for every country" in text
+    land = {"name": "land", "type": "geo.country_code", "countries": ["US", "FR", "SE"], "by": "city"}
+    case = {"US": {"type": "faker.state", "locale": "en_US"}, "SE": {"type": "faker.state", "locale": "sv_SE"}}
+    ways = [
+        {"name": "state", "type": "faker.state", "locale": "en_US"},
+        {"name": "region", "type": "geo.region"},
+        {"name": "state_there", "type": "case", "by": "land", "cases": case},
+    ]
+    rows = generate_tables(people(["en_US", "fr_FR", "sk_SK"], land, *ways))["dim_customer"]
+    assert rows["state"].notna().all() and rows["region"].notna().all()
+    assert (rows["state_there"].isna() == (rows["land"] == "FR")).all()
+    assert rows.loc[rows["land"] == "SE", "state_there"].str.contains("län|lands|Blekinge|Skåne|Dalarna").mean() > 0.5

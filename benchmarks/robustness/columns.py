@@ -99,7 +99,12 @@ def _expression(draw: Draw, star: Star, table: Config) -> Made:
 
 def _faker(draw: Draw, star: Star, table: Config) -> Made:
     provider = draw.one(PROVIDERS)
-    more = {"unique": True} if provider in ("email", "user_name") and draw.chance(0.3) else {}
+    more: Config = {"unique": True} if provider in ("email", "user_name") and draw.chance(0.3) else {}
+    if provider not in ("name", "first_name", "last_name", "email", "user_name") and draw.chance(0.3):
+        locales = ("de_DE", "ja_JP", "fr_CA")
+        choices = [c for c in table["columns"] if c["type"] == "choice" and c["values"] == ["a", "b", "c"]]
+        by_choice = {"by": choices[0]["name"], "cases": dict(zip("abc", locales, strict=True))} if choices else None
+        more["locale"] = by_choice if by_choice is not None and draw.chance(0.7) else draw.one(locales)
     return {"type": f"faker.{provider}", **more}
 
 
@@ -164,7 +169,23 @@ def _narrative(draw: Draw, star: Star, table: Config) -> Made:
     }
     lexicons = {segment["name"]: words for segment in star.segments}
     more = {"metric": _metric(draw, star)} if draw.chance(0.3) else {}
-    return {"type": "narrative", "template": "{who} {what}.", "lexicons": lexicons, **more}
+    if draw.chance(0.5):
+        return {"type": "narrative", "template": "{who} {what}.", "lexicons": lexicons, **more}
+    return {
+        "type": "narrative",
+        "template": "{who|capital} {what} {faker.word}.",
+        "rules": _rules(draw, star, table),
+        **more,
+    }
+
+
+def _rules(draw: Draw, star: Star, table: Config) -> Config:
+    numbers = [column["name"] for column in table["columns"] if column["type"].startswith("range")]
+    number = draw.one(numbers) if numbers and draw.chance(0.6) else None
+    amount = f"{{{number}{draw.one(('', ':,.1f', ':05d'))}}} {{thing|plural {number}}}" if number else "{thing|a}"
+    bands: Config = {"by": "band", "cases": {"low": ["lost"], "mid": {"kept": 3, "had": 1}, "high": ["won"]}}
+    segments: Config = {"by": "segment", "cases": {star.segments[0]["name"]: ["one", "two"], "else": bands}}
+    return {"who": segments, "what": [amount, ""], "thing": ["box", "hour"]}
 
 
 def _struct(draw: Draw, star: Star, table: Config) -> Made:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray, buffer_numbers
@@ -46,3 +47,19 @@ def as_floats(values: ArrowArray) -> Floats:
     """Return decimals as the doubles nearest to them, NaN for a null. (Arrow's own cast is off in the last bit.)"""
     floats = units_of(values) / 10.0**values.type.scale
     return np.where(values.is_null().to_numpy(zero_copy_only=False), np.nan, floats)
+
+
+_TEXT_DIGITS = 37
+"""The most digits of a number as a text."""
+
+
+def is_writable(numbers: Floats, digits: int) -> NDArray[np.bool_]:
+    """Return which numbers can be written with so many decimals; NaN cannot."""
+    return np.abs(numbers) < 10.0 ** (_TEXT_DIGITS - digits)
+
+
+def decimal_texts(rounded: Floats, digits: int) -> ArrowArray:
+    """Return numbers that are rounded to `digits` decimals as texts with all of them; null of what cannot be written."""
+    is_null = ~is_writable(rounded, digits)
+    array = pa.array(np.where(is_null, 0.0, rounded), mask=is_null)
+    return pc.cast(array.cast(pa.decimal128(_TEXT_DIGITS + 1, digits)), pa.string())

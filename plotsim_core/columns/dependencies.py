@@ -112,3 +112,9 @@ def decimal_places_in(table: str, name: str, dataset: Dataset) -> int | None:
 def table_with(options: Part, dataset: Dataset) -> Table:
     """Return the table that has the column with these very options."""
     return next(table for table in dataset.all_tables if any(column.source is options for column in table.columns))
+
+
+def scope_of(dataset: Dataset) -> Scope:
+    """Return the scope of a sound dataset: what its columns can be asked in."""
+    tables = {table.name: DeclaredTable(table.name, "", type(table), table) for table in dataset.all_tables}
+    return Scope(dataset.unit, dataset.window, {}, dataset.segments, tables, locale=dataset.locale)

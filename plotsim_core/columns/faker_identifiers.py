@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.faker_locales import row_locales
+from plotsim_core.columns.faker_locales import RowLocales
 from plotsim_core.columns.identifier_forms import FORMS, forms
 from plotsim_core.columns.identifier_patterns import Pattern, ascii_texts, disjoint, pattern_texts, text_count
 from plotsim_core.columns.identifier_serials import capacities, number_division, serials, slot_collisions
@@ -93,14 +93,16 @@ def capacity(name: str, locales: tuple[str, ...]) -> int:
     return min(map(text_count, pattern_sets(name, locales)), default=0) if name in FORMS else 0
 
 
-def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, distinct: bool) -> ArrowArray:
+def identifiers(
+    name: str, column: ColumnPlan, table: TablePlan, rows: Rows, distinct: bool, locales: RowLocales
+) -> ArrowArray:
     """Return an identifier for each row; distinct within a dimension if `distinct`."""
-    population, stream = rows.block.population, rows.stream(table, column)
-    locale_patterns = pattern_sets(name, population.dataset.locale)
-    serial_numbers = serials(rows, table, capacity(name, population.dataset.locale)) if distinct else None
+    stream = rows.stream(table, column)
+    locale_patterns = pattern_sets(name, locales.names)
+    serial_numbers = serials(rows, table, capacity(name, locales.names)) if distinct else None
     if serial_numbers is None and name in DIGESTS:
         return digests(name, stream, rows.address)
-    locale_indexes = row_locales(rows, table, "")
+    locale_indexes = locales.indexes
     texts, order = [], []
     for index, patterns in enumerate(locale_patterns):
         row_indexes = np.flatnonzero(locale_indexes == index) if len(locale_patterns) > 1 else np.arange(len(rows))
@@ -116,28 +118,28 @@ def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, dis
     return pa.concat_arrays(texts).take(inverse)
 
 
-def capacity_problems(name: str, table: Table, dataset: Dataset) -> Iterable[Problem]:
+def capacity_problems(name: str, table: Table, dataset: Dataset, locales: tuple[str, ...]) -> Iterable[Problem]:
     """Yield the problems of a dimension with more rows, or more segments of units, than there are identifiers."""
-    limit = capacity(name, dataset.locale)
+    limit = capacity(name, locales)
     hint = "`unique: false` lets them repeat"
-    if shared := inseparable_locales(name, dataset.locale):
-        message = f"faker.{name} may give the same text in {enumeration(shared)} as in another locale of the dataset"
+    if shared := inseparable_locales(name, locales):
+        message = f"faker.{name} may give the same text in {enumeration(shared)} as in another locale of the column"
         yield Problem("type", message, f"{hint}; or leave out a locale")
         return
     for message in capacity_messages(limit, f"faker.{name}", "texts", table, dataset):
         yield Problem("type", message, hint)
 
 
-def colliding_segments(name: str, table: Table, dataset: Dataset) -> Iterable[str]:
+def colliding_segments(name: str, table: Table, dataset: Dataset, locales: tuple[str, ...]) -> Iterable[str]:
     """Yield the segments whose identifiers depend on the segments declared before them."""
-    limit = capacity(name, dataset.locale)
+    limit = capacity(name, locales)
     if limit and table.is_of_units:
         yield from slot_collisions([segment.name for segment in dataset.segments], number_division(limit).slots)
 
 
-def capacity_text(name: str, table: Table, dataset: Dataset) -> str:
+def capacity_text(name: str, table: Table, dataset: Dataset, locales: tuple[str, ...]) -> str:
     """Return the number of rows of a dimension that get identifiers, in words, and the last year of arrivals."""
-    limit = capacity(name, dataset.locale)
+    limit = capacity(name, locales)
     if table.is_listed:
         return f"no two the same, for up to {limit:,} rows"
     segment_rooms = capacities(table, dataset, limit)

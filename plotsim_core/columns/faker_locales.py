@@ -6,6 +6,8 @@ without a locale, one of all.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from plotsim_core.columns.geo import cities, cities_of, countries_of, places_of
@@ -51,6 +53,14 @@ def countries_without_locale(table: Table, bundle: str | None, locales: tuple[st
         if has_place and len(locales) > 1
         else []
     )
+
+
+@dataclass(frozen=True, eq=False)
+class RowLocales:
+    """The locales of rows: their `names`, and the index of each row's among them."""
+
+    names: tuple[str, ...]
+    indexes: Integers
 
 
 def row_locales(rows: Rows, table: TablePlan, bundle: str) -> Integers:

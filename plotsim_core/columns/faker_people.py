@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.choice import weighted_indexes
-from plotsim_core.columns.faker_locales import row_locales
+from plotsim_core.columns.faker_locales import RowLocales
 from plotsim_core.columns.faker_pools import faker_of
 from plotsim_core.columns.rows import Rows
 from plotsim_core.numerics.arrays import Integers
@@ -29,6 +29,14 @@ from plotsim_core.numerics.random import choose, key, uniforms, words
 from plotsim_core.plan.plan import TablePlan
 
 PEOPLE = ("name", "first_name", "last_name", "email", "user_name")
+DESCRIPTIONS = {
+    "name": "Full name of an invented person",
+    "first_name": "First name of an invented person",
+    "last_name": "Last name of an invented person",
+    "email": "E-mail address of an invented person",
+    "user_name": "User name of an invented person",
+}
+"""What the parts of a person are, in words."""
 ADDRESSES = ("email", "user_name")
 """Parts of a person that can be unique."""
 POOL = 2048
@@ -142,7 +150,7 @@ def name_count(part: str, locales: tuple[str, ...]) -> int:
     return sum(len(pc.unique(lead)) * len(pc.unique(trail)) for lead, trail in blocks)
 
 
-def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> ArrowArray:
+def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool, locales: RowLocales) -> ArrowArray:
     """Return a `part` of the person of each row; addresses and user names differ between units, or listed rows, if
     `distinct`."""
     population = rows.block.population
@@ -151,19 +159,19 @@ def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct:
         return choose(key(population.seed, "person", table.stream, bundle, purpose), rows.address, count)
 
     def draw() -> tuple[Integers, Integers]:
-        base = (2 * locale_indexes + choice("gender", 2)) * POOL
+        base = (2 * locales.indexes + choice("gender", 2)) * POOL
         return base + choice("first", POOL), base + choice("last", POOL)
 
-    name_pool, locale_indexes = names(population.dataset.locale), row_locales(rows, table, bundle)
-    first, last = rows.cached(("person", table.stream, bundle), draw)
+    name_pool = names(locales.names)
+    first, last = rows.cached(("person", table.stream, bundle, locales.names), draw)
     if part == "first_name":
         return name_pool.first.take(first)
     if part == "last_name":
         return name_pool.last.take(last)
     if part == "name":
-        is_reversed = name_pool.last_leads[locale_indexes]
+        is_reversed = name_pool.last_leads[locales.indexes]
         lead, trail = np.where(is_reversed, last, first), np.where(is_reversed, first, last)
-        between = name_pool.between.take(locale_indexes)
+        between = name_pool.between.take(locales.indexes)
         return joined(name_pool.lead.take(lead), between, name_pool.trail.take(trail))
     codes = [_codes(rows, table, bundle)] if distinct else []
     if part == "user_name":

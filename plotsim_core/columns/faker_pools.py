@@ -22,6 +22,16 @@ Arguments = tuple[tuple[str, Scalar], ...]
 """What a provider is given, as sorted pairs, which caches use as a key."""
 
 
+def argument_value(text: str) -> Scalar:
+    """Return an argument as it is written in a type: a number, a truth or a text."""
+    for convert in (int, float):
+        try:
+            return convert(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
 def faker_of(locale: str) -> Faker:
     """Return a new Faker of a locale."""
     from faker import Faker  # slow to import, and many configs need none

@@ -93,8 +93,14 @@ def _provider_hint(name: str, providers: frozenset[str]) -> str:
     substitute = f"{_SUBSTITUTES[name]} has it for every country" if name in _SUBSTITUTES else ""
     if not locales:
         return substitute or did_you_mean(name, sorted({*providers, "industry", "year"}))
-    hint = f"these locales have it: {enumeration(locales, 12)}"
+    hint = f"these locales have it: {enumeration(locales, 12)}; `locale: {locales[0]}` at the column gives it one of its own"
     return f"{hint}; {substitute}" if substitute else hint
+
+
+def locale_with(name: str, locales: Iterable[str]) -> str:
+    """Return the first of some locales, or of the usual ones, that has a provider; the first of all, if none has."""
+    candidates = [*locales, *_HINT_LOCALES]
+    return next((locale for locale in candidates if name in providers_of(locale)), candidates[0])
 
 
 _HINT_LOCALES = [

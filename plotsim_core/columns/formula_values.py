@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.arrow import ArrowArray, joined
-from plotsim_core.columns.decimals import as_floats
+from plotsim_core.columns.decimals import as_floats, decimal_texts, is_writable
 from plotsim_core.columns.exact import Exact, exact_column, exact_value
 from plotsim_core.columns.formula_dates import (
     OF_DAYS,
@@ -34,8 +34,8 @@ from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.decimals import half_up
 from plotsim_core.numerics.draws import DRAWS
 
-_DECIMALS, _DECIMAL_DIGITS = 4, 37
-"""Decimals of a number as a text that says no others, and its most digits."""
+_DECIMALS = 4
+"""Decimals of a number as a text that says no others."""
 
 
 def formula_input(values: ArrowArray) -> Any:
@@ -146,10 +146,9 @@ def _number_text(node: ast.Call, values: list[Any], inputs: Inputs) -> Any:
     if kind == "bool":
         return pc.if_else(pa.array(values[0] == 1.0, mask=np.isnan(values[0])), "true", "false")
     numbers, digits = values[0], digits_of(node) or 0 if len(node.args) > 1 else _DECIMALS
-    is_writable = np.abs(numbers) < 10.0 ** (_DECIMAL_DIGITS - digits)  # NaN is not
-    rounded = rounded_value(node.args[0], np.where(is_writable, numbers, 0.0), digits, inputs)
-    array = pa.array(rounded, mask=~is_writable)
-    texts = pc.cast(array.cast(pa.decimal128(_DECIMAL_DIGITS + 1, digits)), pa.string())
+    can_write = is_writable(numbers, digits)
+    rounded = rounded_value(node.args[0], np.where(can_write, numbers, 0.0), digits, inputs)
+    texts = decimal_texts(np.where(can_write, rounded, np.nan), digits)
     return texts if len(node.args) > 1 else pc.replace_substring_regex(texts, r"\.?0+$", "")
 
 

@@ -57,6 +57,7 @@ class Place(ColumnSource):
     in_cases = True
     example = "geo.city"
     sets_locale = True
+    in_texts = True
     argument = "part"
     in_structs = True
 

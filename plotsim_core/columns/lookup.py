@@ -53,6 +53,7 @@ class Lookup(ColumnSource):
 
     word = "lookup"
     example = "lookup.dim_product.price"
+    in_texts = True
     argument = "of"
 
     of: Annotated[str, Field(pattern=PATH)]

@@ -41,6 +41,7 @@ class Pool(ColumnSource):
 
     word = "pool"
     example = "pool.industry"
+    in_texts = True
     argument = "attribute"
     needs = frozenset({"unit"})
     in_structs = True

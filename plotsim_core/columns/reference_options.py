@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from plotsim_core.columns.dependencies import decides_rows
+from plotsim_core.columns.dependencies import decides_rows, scope_of
 from plotsim_core.columns.distinct import check_distinct
 from plotsim_core.columns.during import During, check_during, during_problems
 from plotsim_core.columns.earlier_rows import ancestors, check_row_reference, is_row
@@ -22,7 +22,7 @@ from plotsim_core.config.column_source import Owners
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, DeclaredTable, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.errors import Problem
 
 
@@ -253,9 +253,3 @@ def referenced_table(name: str, dataset: Dataset) -> Table:
     """Return the table of that name."""
     tables = [table for kind in (dataset, *dataset.units) for table in kind.all_tables]
     return next(table for table in tables if table.name == name)
-
-
-def scope_of(dataset: Dataset) -> Scope:
-    """Return the scope of a sound dataset: what its columns can be asked in."""
-    tables = {table.name: DeclaredTable(table.name, "", type(table), table) for table in dataset.all_tables}
-    return Scope(dataset.unit, dataset.window, {}, dataset.segments, tables, locale=dataset.locale)

@@ -32,6 +32,7 @@ class SegmentFact(ColumnSource):
 
     word = "segment"
     example = "segment.name"
+    in_texts = True
     argument = "fact"
     needs = frozenset({"unit"})
     in_structs = True

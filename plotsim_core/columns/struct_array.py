@@ -17,7 +17,7 @@ from pydantic import Field
 from plotsim_core.arrow import ArrowArray, ArrowField, fields_of, joined, lists
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source, fill
-from plotsim_core.config.column_source import SOURCES
+from plotsim_core.config.column_source import SOURCES, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.read_columns import column as read_column
@@ -90,6 +90,13 @@ class Struct(ColumnSource):
     def variety(self, table: Table, dataset: Dataset) -> str:
         texts = [(column.name, column.source.variety(table, dataset)) for column in self._columns()]
         return ", ".join(f"{name}: {text}" for name, text in texts if text)
+
+    def reads(self, table: Table) -> Iterable[Origin]:
+        for name, type_ in self.nested_schema.items():
+            try:
+                yield from () if type_ in _TYPES else read_column(name, type_).source.reads(table)
+            except ConfigError:
+                continue  # reported at the field
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -94,6 +94,8 @@ class DeclaredSource(Part):
     """Whether a case may be of it."""
     in_structs: ClassVar[bool] = False
     """Whether a field of a struct may be of it."""
+    in_texts: ClassVar[bool] = False
+    """Whether a slot of a text may be of it."""
     sets_locale: ClassVar[bool] = False
     """Whether values decide of which locale the texts of other columns of the row are."""
     instead: ClassVar[str] = ""
@@ -135,6 +137,10 @@ class DeclaredSource(Part):
     def variety(self, table: Table, dataset: Dataset) -> str:
         """Return how many different texts a column has, in words; empty where that is no question."""
         return ""
+
+    def text_count(self, table: Table, dataset: Dataset) -> int | None:
+        """Return how many different texts a column has at most; None where the config does not say."""
+        return None
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
         """Return whether a column may have nulls."""

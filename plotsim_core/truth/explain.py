@@ -65,6 +65,8 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
         steps = unit_steps(cell, _unit_key(cell))
         source = column_plan.spec.source
         steps += source.steps(cell) if isinstance(source, ColumnSource) else []
+    steps += _row_steps(row, column_plan)
+    if row.unit is not None:
         steps += _null_steps(row, column_plan)
     stored_value, changes = (
         broken_steps(stored_table, clean_table, row, column) if stored_table.issues else (row.value(column_plan).as_py(), [])
@@ -79,6 +81,13 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
         value,
         (*steps, Step("value", value, f"as stored: {description}")),
     )
+
+
+def _row_steps(row: Row, column: ColumnPlan) -> list[Step]:
+    """Return what the row itself drew and read for a column."""
+    source = column.spec.source
+    rows = row.rows.take(np.array([row.position]))
+    return source.row_steps(column, row.table, rows) if isinstance(source, ColumnSource) else []
 
 
 def _null_steps(row: Row, column: ColumnPlan) -> list[Step]:

@@ -341,7 +341,7 @@ def test_as_many_pairs_of_segments_meet_as_there_is_room_for_segments(provider: 
     assert f"one in {room} for " in text
     dataset = from_mapping(config(column, locale="en_GB"), name="bank").dataset
     table = next(table for table in dataset.dimensions if table.name == "dim_account")
-    assert f"for up to {room} segments of " in capacity_text(provider, table, dataset)
+    assert f"for up to {room} segments of " in capacity_text(provider, table, dataset, ("en_GB",))
     met = sum(bool(slot_collisions([f"a{number}", f"b{number}"], room)) for number in range(5000))
     assert abs(met - 5000 / room) < 4 * (5000 / room) ** 0.5
 

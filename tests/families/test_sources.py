@@ -273,7 +273,7 @@ def test_a_narrative_of_a_metric_agrees_with_the_number() -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        "{how.__class__} {what}",
+        "{how.__class__} {how} {what}",
         "{how[0]} {what}",
         "{how!r} {what}",
         "{how:>9} {what}",
@@ -289,8 +289,8 @@ def test_a_template_has_nothing_but_names_in_braces(template: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"template": "{how}"}, "lexicons.small.what: the template has no slot 'what'"),
-        ({"template": "{how} {what} {why}"}, "lexicons.small: the slot 'why' of the template has no phrases"),
+        ({"template": "{how}"}, "lexicons.small.what: no text names the rule 'what', so it has no effect"),
+        ({"template": "{how} {what} {why}"}, "template: no rule or column is named 'why'"),
         ({"bands": ["low", "high"]}, "lexicons.small.how.mid: no band is named 'mid'"),
         ({"bands": ["low", "mid", "high", "top"]}, "lexicons.small.how: the band 'top' has no phrases"),
         ({"lexicons": {"small": LEXICON}}, "lexicons: the segment big has no phrases"),

@@ -67,7 +67,7 @@ def phrased(raw: Raw, like: str, name: str) -> Raw:
     raw = copy.deepcopy(raw)
     tables = [table for section in ("dimensions", "facts", "events") for table in raw.get(section, [])]
     for column in (column for table in tables for column in table.get("columns", [])):
-        if column.get("type") == "narrative":
+        if column.get("type") == "narrative" and "lexicons" in column:
             column["lexicons"][name] = column["lexicons"][like]
     return raw
 

@@ -55,6 +55,8 @@ def add(draw: st.DrawFn, raw: Raw) -> None:
             *({"name": column, **fitting[column], **_words(draw, fitting[column])} for column in sorted(column_names)),
             *(_HIDDEN if draw(st.integers(0, 3)) == 0 else ()),
             *(_CASES if draw(st.integers(0, 3)) == 0 else ()),
+            *(_ABROAD if draw(st.integers(0, 3)) == 0 else ()),
+            *(_LETTER if draw(st.integers(0, 3)) == 0 else ()),
             *(_DATES if draw(st.integers(0, 3)) == 0 else ()),
         ]
     if draw(st.booleans()):
@@ -74,6 +76,33 @@ _CASES = (
     {"name": "by_sort", "type": "case", "by": "sort", "cases": {"a": "faker.word", "b": "static.x", "else": "geo.city"}},
 )
 """A column, and one that is by it."""
+_ABROAD = (
+    {"name": "land_of", "type": "geo.country_code", "countries": ["DE", "FR", "SG"], "bundle": "abroad"},
+    {
+        "name": "who_abroad",
+        "type": "faker.name",
+        "bundle": "abroad",
+        "locale": {"by": "land_of", "cases": {"SG": "en_GB", "FR": "fr_BE"}},
+    },
+    {"name": "mail_abroad", "type": "faker.email", "bundle": "abroad"},
+    {"name": "street_abroad", "type": "faker.street_address", "locale": {"by": "land_of", "cases": {"else": "en_GB"}}},
+    {"name": "phone_abroad", "type": "faker.phone_number", "locale": "de_DE"},
+)
+"""Texts of the locale of a column, and of one of their own."""
+_LETTER = (
+    {"name": "pieces", "type": "range", "range": [1, 3]},
+    {"name": "price", "type": "range", "range": [0.0, 5000.0], "nulls": 0.1},
+    {
+        "name": "letter_of",
+        "type": "narrative",
+        "template": "{what} for {pieces} {thing|plural pieces} of {faker.first_name}",
+        "rules": {
+            "what": {"by": "pieces", "cases": {"1": ["{price:,.2f}", "nothing"], "2": {"much": 3, "little": 1}}},
+            "thing": ["box", "hour"],
+        },
+    },
+)
+"""Columns, and a text that is by one and reads the others."""
 _DATES = (
     {"name": "born_on", "type": "faker.date_of_birth"},
     {"name": "due_on", "type": "expression", "formula": "month_end(add_months(born_on, poisson(200))) - 3"},
@@ -135,6 +164,16 @@ def _listed(draw: st.DrawFn, tables: dict[str, Raw]) -> dict[str, Raw]:
     }
 
 
+def _rules(draw: st.DrawFn, raw: Raw) -> Raw:
+    """Rules of texts by segment and band, with slots and weights."""
+    by_band = {
+        "by": "band",
+        "cases": {"low": ["{thing|a} less"], "mid": {"{thing|plural}": 3, "": 1}, "high": ["more {thing}"]},
+    }
+    by_segment = {"by": "segment", "cases": {raw["segments"][0]["name"]: ["hello", "dear {geo.city}"], "else": ["hi"]}}
+    return {"greeting": by_segment, "end": by_band, "thing": draw(st.sampled_from([["box", "hour"], {"city": 1, "day": 2}]))}
+
+
 def _of_unit(draw: st.DrawFn, raw: Raw, metrics: list[str]) -> dict[str, Raw]:
     """Columns that rows of a unit have a place for."""
     by_metric = {"metric": draw(st.sampled_from(metrics))} if draw(st.booleans()) else {}
@@ -144,6 +183,12 @@ def _of_unit(draw: st.DrawFn, raw: Raw, metrics: list[str]) -> dict[str, Raw]:
     return {
         "height": {"type": "bucket", "labels": ["low", "middle", "high"], **by_metric},
         "note": {"type": "narrative", "template": "It is {how}, {{so}}.", "lexicons": lexicons, **by_metric},
+        "letter": {
+            "type": "narrative",
+            "template": "{greeting|capital} {faker.word} {end}",
+            "rules": _rules(draw, raw),
+            **by_metric,
+        },
         "part_of": {"type": "pool.region:trajectory"},
         "group_size": {"type": draw(st.sampled_from(["segment.count", "derived.size", "derived.archetype"]))},
         "called": {"type": draw(st.sampled_from(["derived.name", "derived.entity_id"]))},
