@@ -4,7 +4,8 @@ without a value."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +18,15 @@ from plotsim_core.config.formula import (
     NULL,
     TRUTHS,
     FormulaError,
-    Kind,
     constants,
+    divisors,
     may_be_undefined,
     names,
     operands,
     parse_formula,
     reads_null,
 )
+from plotsim_core.config.formula_functions import Kind
 from plotsim_core.config.formula_kinds import kind_of, kind_of_type
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
@@ -66,12 +68,25 @@ def value_problems(formula: str, word: str, table: Table, dataset: Dataset) -> I
     except FormulaError as error:
         yield Problem(word, error.problem.message, error.problem.hint)
         return
-    for text, node in constants(parse_formula(formula)):
-        with np.errstate(all="ignore"):
-            value = formula_value(node, Inputs({}, {}, 1))
+    yield from (Problem(word, message) for message in _undefined(parse_formula(formula)))
+
+
+def _undefined(tree: ast.expr) -> Iterator[str]:
+    """Yield the first part of a formula that is the same in each row and has no value, or is divided by zero."""
+    for text, node in constants(tree):
+        value = _constant(node)
         if not isinstance(value, pa.Array) and not np.isfinite(value[0]):
-            yield Problem(word, f"{text} has no value: it is larger than any number, or not defined")
+            yield f"{text} has no value: it is larger than any number, or not defined"
             return
+    for text, divisor in divisors(tree):
+        if _constant(divisor)[0] == 0.0:
+            yield f"{text} has no value: it divides by zero in each row"
+            return
+
+
+def _constant(node: ast.expr) -> Any:
+    with np.errstate(all="ignore"):
+        return formula_value(node, Inputs({}, {}, 1))
 
 
 def input_kinds(formula: str, table: Table, dataset: Dataset) -> dict[str, Kind]:

@@ -59,6 +59,7 @@ class Narrative(ColumnSource):
     `metric` that they are bands of (the position on the curve without one)."""
 
     word = "narrative"
+    in_cases = True
     example = "narrative"
     needs = frozenset({"unit"})
 

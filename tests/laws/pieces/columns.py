@@ -73,6 +73,7 @@ _HIDDEN = (
 _CASES = (
     {"name": "sort", "type": "choice", "values": ["a", "b", "c"]},
     {"name": "by_sort", "type": "case", "by": "sort", "cases": {"a": "faker.word", "b": "static.x", "else": "geo.city"}},
+    {"name": "drawn_by_sort", "type": "case", "by": "sort", "cases": {"a": "= normal(3, 1)", "c": "= poisson(4) + 1"}},
 )
 """A column, and one that is by it."""
 _LABELS = (
