@@ -17,6 +17,8 @@ MOST_COLUMNS = 10_000
 """The most columns that a pattern makes."""
 NUMBER = "#"
 """What stands in a pattern for the number of a column, from 1."""
+_NUMBERED = ("name", "type", "formula", "odds")
+"""What of a pattern has the number in it: the name, the type and the formulas."""
 
 
 def with_listed_columns(document: Document) -> Document:
@@ -118,7 +120,7 @@ def _made(item: Any, place: str, path: str, problems: list[Problem]) -> list[tup
 def _numbered(options: Mapping[str, Any], number: int) -> dict[str, Any]:
     """Return the options of a pattern for one of its columns: with its number in the name, the type and the formulas."""
     column = {
-        key: value.replace(NUMBER, str(number)) if key in ("name", "type", "formula") and isinstance(value, str) else value
+        key: value.replace(NUMBER, str(number)) if key in _NUMBERED and isinstance(value, str) else value
         for key, value in options.items()
     }
     nulls = options.get("nulls")

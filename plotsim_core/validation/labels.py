@@ -68,6 +68,9 @@ def _finding(store: StoredData, table: TablePlan, column: ColumnPlan, subject: s
         return unjudged(subject, "no row has a label")
     expected, share = sample.mean, hits / rows
     chance_variance = float(np.sum(sample.weights * sample.values * (1.0 - sample.values)) / np.sum(sample.weights)) / rows
+    if table.spec.history is not None:  # versions of a unit share its draw
+        counts = np.unique(sample.clusters, return_counts=True)[1]
+        chance_variance *= float(np.sum(counts**2) / np.sum(counts))
     allowed = _DEVIATIONS * math.sqrt(chance_variance + sample.error**2 + solved(column).error ** 2)
     numbers = {"declared": source.rate, "expected": expected, "found": share, "allowed": allowed, "rows": float(rows)}
     message = f"{hits:,} of {rows:,} are true, {share:.4f}; {expected:.4f} expected of these rows, {source.rate:g} declared"

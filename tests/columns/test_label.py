@@ -227,6 +227,17 @@ def test_a_hidden_feature_and_a_label_in_other_words() -> None:
     assert set(rows["defaulted"]) == {"true", "false"}
 
 
+def test_labels_of_a_pattern_read_columns_of_one() -> None:
+    sizes, labels = (
+        {"type": "range", "range": [0, 9], "count": 2},
+        {"type": "label", "odds": "size_#", "rate": 0.3, "count": 2},
+    )
+    rows = generate_tables(loans(4000, **{"size_#": sizes, "is_large_#": labels}))["loans"]
+    for number in (1, 2):
+        sizes_of_true = rows[f"size_{number}"][rows[f"is_large_{number}"]]
+        assert sizes_of_true.mean() > rows[f"size_{number}"].mean() + 2
+
+
 def test_a_label_is_explained() -> None:
     plan = loans(500)
     rows = generate_tables(plan)["loans"]
@@ -258,6 +269,79 @@ def test_the_report_judges_the_rate(tmp_path: Path) -> None:
     assert {*actual} == {f"{table}.{name}" for table, name in LABELS.items()}
     assert all(finding.passed and finding.judged for finding in actual.values())
     assert "0.2 declared" in actual["customers.churned"].message
+
+
+def label(odds: str, rate: float) -> dict[str, Any]:
+    return {"type": "label", "odds": odds, "rate": rate}
+
+
+SIZE = {"type": "range", "range": [0, 9]}
+KINDS: dict[str, Any] = {
+    **{section: CUSTOMERS[section] for section in ("about", "unit", "window", "segments", "metrics")},
+    "units": [
+        {
+            "unit": "store",
+            "segments": [{"name": "all", "count": 12, "archetype": "flat"}],
+            "metrics": [{"name": "stock", "type": "count", "polarity": "positive", "mean": [5, 50]}],
+            "tables": [
+                {"name": "stores", "per": "store", "columns": {"store_id": "id", "size": SIZE}},
+                {
+                    "name": "stocks",
+                    "per": ["store", "period"],
+                    "columns": {"n": "metric.stock", "x": label("-n / 10", 0.2)},
+                },
+            ],
+        }
+    ],
+    "tables": [
+        {
+            "name": "customers",
+            "per": "customer",
+            "columns": {
+                "customer_id": "id",
+                "tier": {"type": "scd", "tracks": "visits", "tiers": ["low", "high"], "at": [0.5]},
+                "x": label("2 * (tier == 'high')", 0.3),
+            },
+        },
+        {"name": "products", "rows": 200, "columns": {"product_id": "id", "n": SIZE, "x": label("n / 3", 0.4)}},
+        {"name": "depots", "rows": 5, "columns": {"depot_id": "id"}},
+        {"name": "grid", "per": ["depots", "products"], "columns": {"n": "lookup.products.n", "x": label("n", 0.2)}},
+        {"name": "grid_in_time", "per": ["depots", "products", "period"], "columns": {"n": SIZE, "x": label("n", 0.2)}},
+        {"name": "unit_grid", "per": ["customer", "depots", "period"], "columns": {"n": SIZE, "x": label("n / 9", 0.2)}},
+        {
+            "name": "slumps",
+            "per": "customer",
+            "when": {"metric": "visits", "above": 4},
+            "columns": {"at": "timestamp", "n": SIZE, "x": label("n", 0.2)},
+        },
+        {
+            "name": "sales",
+            "per": ["customer", "period"],
+            "rows": 2,
+            "columns": {"sale_id": "id", "store": "ref.stores", "n": "lookup.stores.size", "x": label("n / 4", 0.3)},
+        },
+    ],
+    "bridges": [
+        {
+            "name": "links",
+            "left": "customers",
+            "right": "products",
+            "cardinality": [1, 3],
+            "columns": [{"name": "n", **SIZE}, {"name": "x", **label("n", 0.25)}],
+        }
+    ],
+}
+
+
+def test_labels_of_grids_links_versions_events_and_other_units(tmp_path: Path) -> None:
+    """The report finds as many as these rows give; what is expected of them is near what is declared."""
+    plan = from_mapping(KINDS, name="kinds")
+    write_tables(plan, tmp_path, format="parquet")
+    actual = findings(plan, tmp_path)
+    assert len(actual) == 9
+    for finding in actual:
+        assert finding.passed and finding.judged, finding
+        assert abs(finding.numbers["expected"] - finding.numbers["declared"]) < 0.05, finding
 
 
 def test_the_report_sees_labels_that_are_too_many(tmp_path: Path) -> None:
