@@ -16,6 +16,7 @@ from plotsim_core.numerics.scale_solver import scale_to
 from plotsim_core.plan.plan import Plan, Population
 from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, population_plan, resolve
 from plotsim_core.tables.kept_share import kept_problems
+from plotsim_core.tables.label_solver import with_intercepts
 from plotsim_core.tables.row_estimates import sizes
 
 _SMALLEST, _LARGEST = 1e-6, 1e6
@@ -112,6 +113,7 @@ def _resolved(parts: Parts, metric_numbers: Numbers, others: tuple[Population, .
         warnings = [*pooled_numbers.warnings, *warnings, *pooled_warnings]
         kind_notes += pooled_notes
         population = population_plan(dataset, pooled_numbers, others, inherited)
+    population = _with_intercepts(population, parts, document, kind_notes)
     declarations = {declaration.name: declaration for declaration in parts.tables}
     share_problems = [
         declarations[name].placed(problem) for name, problem in kept_problems(population) if name in declarations
@@ -119,3 +121,19 @@ def _resolved(parts: Parts, metric_numbers: Numbers, others: tuple[Population, .
     if share_problems:
         raise ConfigError(document.located([problem.under(parts.path) for problem in share_problems]), document.source)
     return _Resolved(population, *([problem.under(parts.path) for problem in part] for part in (warnings, kind_notes)))
+
+
+def _with_intercepts(population: Population, parts: Parts, document: Document, kind_notes: list[Problem]) -> Population:
+    """Return a population with the intercepts of its labels; what is to be known of these joins the notes."""
+    population, problems, label_notes = with_intercepts(population)
+    places = {declaration.name: declaration for declaration in parts.tables}
+
+    def placed(table: str, column: str, problem: Problem) -> Problem:
+        index = [name.lower() for name in places[table].columns].index(column.lower())
+        return places[table].placed(problem.under(f"columns[{index}]"))
+
+    if problems:
+        located = [placed(*problem).under(parts.path) for problem in problems]
+        raise ConfigError(document.located(located), document.source)
+    kind_notes += [placed(*note) for note in label_notes if note[0] in places]
+    return population

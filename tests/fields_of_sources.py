@@ -22,6 +22,8 @@ COLUMNS: dict[str, tuple[str, Any]] = {
     "geo.countries": ("town.countries", ["NO"]),
     "geo.by": ("town.by", "city"),
     "geo.bundle": ("town.bundle", "other"),
+    "label.odds": ("is_lucky.odds", "-dice / 2"),
+    "label.rate": ("is_lucky.rate", 0.8),
     "lag.metric": ("before.type", "lag.sales"),
     "lag.periods": ("before.periods", 3),
     "narrative.template": ("note.template", "{how}!"),

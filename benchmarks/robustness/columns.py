@@ -85,6 +85,17 @@ def _case(draw: Draw, star: Star, table: Config) -> Made:
     return {"type": "case", "by": deciding["name"], "cases": {**cases, **({"else": "geo.city"} if draw.chance(0.5) else {})}}
 
 
+def _label(draw: Draw, star: Star, table: Config) -> Made:
+    numbers = [column["name"] for column in table["columns"] if column["type"] == "range" and not column.get("unique")]
+    if not numbers:
+        return None
+    return {
+        "type": "label",
+        "odds": f"{draw.number(-1, 1, 2)} * {draw.one(numbers)} / 10",
+        "rate": draw.number(0.01, 0.9, 2),
+    }
+
+
 def _derived(draw: Draw, star: Star, table: Config) -> Made:
     return {"type": f"derived.{draw.one(('archetype', 'name', 'entity_id', 'date_key', 'period_index', 'size'))}"}
 
@@ -239,6 +250,7 @@ COMPOSERS: dict[str, Composer] = {
     "static": _static,
     "choice": _choice,
     "case": _case,
+    "label": _label,
     "derived": _derived,
     "expression": _expression,
     "faker": _faker,

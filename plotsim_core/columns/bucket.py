@@ -40,6 +40,7 @@ class Bucket(ColumnSource):
     """The `labels` from low to high, and the `metric` that they are bands of (the position on the curve without one)."""
 
     word = "bucket"
+    in_cases = True
     example = "bucket"
     needs = frozenset({"unit"})
 

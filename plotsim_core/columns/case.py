@@ -1,8 +1,8 @@
 """`case`: a value by another column of the row, each of `cases` with a source of its own.
 
 `{ type: case, by: status, cases: { cancelled: { type: choice, values: [late, price] }, open: faker.word } }`: rows of other
-values have none, unless `else` is among the cases. Each case draws from a stream of its own, so one that is added or changed
-moves no value of the others.
+values have none, unless `else` is among the cases. A case may be a formula, a metric, a lookup, or a case itself. Each case
+draws from a stream of its own, so one that is added or changed moves no value of the others.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from plotsim_core.arrow import ArrowArray, taken
-from plotsim_core.columns.dependencies import names_in, type_in
+from plotsim_core.columns.dependencies import depend_on, names_in, type_in
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source, fill
+from plotsim_core.config.check_columns import null_formula, null_problems
 from plotsim_core.config.column_source import SOURCES, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
@@ -29,20 +30,23 @@ from plotsim_core.config.read_columns import column as read_column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, may_be_null
 from plotsim_core.config.words import capitalised, enumeration, phrase
+from plotsim_core.config.written_columns import with_formula
+from plotsim_core.engine.steps import Step
 from plotsim_core.errors import ConfigError, Problem, ProblemError, key_text, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 ELSE = "else"
-_MOST = 200
-"""The most cases."""
+_MOST, _LEVELS = 200, 4
+"""The most cases, and the most cases inside each other."""
+_REFERENCE = "make the reference a column of its own, hidden if need be, and read it: = post_id"
 _OF_THE_COLUMN = tuple(word for word in words_of(Column) if word not in ("source", "type", "nulls"))
 """What a column says of all its rows. Nulls may differ from case to case."""
 
 
 def _case(key: str, written: Any) -> Column | None:
     """Return what a case is written as, as a column; None for one without a value. Raises ProblemError where it is none."""
-    options = {"type": written} if isinstance(written, str) else written
+    options = with_formula({"type": written} if isinstance(written, str) else written)
     if options is None:
         return None
     if not isinstance(options, Mapping) or "type" not in options:
@@ -83,6 +87,7 @@ class Case(ColumnSource):
 
     word = "case"
     example = "case"
+    in_cases = True
 
     by: Name
     """The column of the row that decides."""
@@ -105,15 +110,32 @@ class Case(ColumnSource):
             yield Problem("by", f"{table.name} has no column '{self.by}'", did_you_mean(self.by, names))
         if all(case is None for case in self.cases.values()):
             yield Problem("cases", "expected a value in one of them", "leave the column out")
-        words = sorted(word for word, source in SOURCES.items() if source.in_cases)
+        if self._levels > _LEVELS:
+            yield Problem("cases", f"expected at most {_LEVELS} cases inside each other, found {self._levels}")
+            return
         for key, case in self._columns(column.name):
-            if not case.source.in_cases:
-                yield Problem(f"cases.{key}", f"'{case.word}' has no place in a case", f"one of {', '.join(words)}")
-            elif not case.source.needs <= table.knows:
-                yield Problem(f"cases.{key}", f"'{case.word}' has no place in {table.name}")
-            else:
-                yield from (problem.under(f"cases.{key}") for problem in case.source.check(case, table, scope))
+            yield from (problem.under(f"cases.{key}") for problem in self._case_problems(case, column, table, scope))
+        if depend_on([(table.name, self.by)], (table.name, column.name), scope):
+            yield Problem("by", f"{table.name}.{column.name} depends on itself")
         yield from self._key_problems(table, scope)
+
+    def _case_problems(self, case: Column, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        words = sorted(word for word, source in SOURCES.items() if source.in_cases)
+        if not case.source.in_cases:
+            hint = _REFERENCE if case.source.target_name is not None else f"one of {', '.join(words)}"
+            yield Problem("", f"'{case.word}' has no place in a case", hint)
+        elif not case.source.needs <= table.knows:
+            yield Problem("", f"'{case.word}' has no place in {table.name}")
+        elif depend_on(case.depends_on(table), (table.name, column.name), scope):
+            yield Problem("", f"{table.name}.{column.name} depends on itself")
+        else:
+            yield from case.source.check(case, table, scope)
+            yield from null_formula(case, scope.tables[table.name], table)
+
+    @property
+    def _levels(self) -> int:
+        """How many cases are inside each other."""
+        return 1 + max((branch.source._levels for branch in self.branches if isinstance(branch.source, Case)), default=0)
 
     def _key_problems(self, table: Table, scope: Scope) -> Iterable[Problem]:
         """Yield the values that the deciding column never has, where the config says which it has."""
@@ -134,14 +156,15 @@ class Case(ColumnSource):
             yield Problem("by", f"{self.by} has lists or records, which are no single value")
         for key, case in self._columns("case"):
             yield from (problem.under(f"cases.{key}") for problem in case.source.problems(table, dataset))
+            yield from (problem.under(f"cases.{key}") for problem in null_problems(case, table, dataset))
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         return f"{capitalised(phrase(column.name))}, by the row's {self.by}."
 
     def reads(self, table: Table) -> Iterable[Origin]:
         yield table.name, self.by
-        for _, case in self._columns("case"):
-            yield from case.source.reads(table)
+        for case in self.branches:
+            yield from case.depends_on(table)
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
         cases = [case for _, case in self._columns(column.name)]
@@ -155,22 +178,52 @@ class Case(ColumnSource):
     def has_locale(self) -> bool:
         return any(case.source.has_locale for _, case in self._columns("case"))
 
+    @property
+    def branches(self) -> tuple[Column, ...]:
+        return tuple(case for _, case in self._columns("case"))
+
+    @property
+    def changes_over_time(self) -> bool:
+        return any(case.source.changes_over_time for case in self.branches)
+
+    def stage_origin(self, dataset: Dataset) -> Origin | None:
+        origins = (case.source.stage_origin(dataset) for case in self.branches)
+        return next((origin for origin in origins if origin is not None), None)
+
     def decimal_places(self, dataset: Dataset) -> int | None:
         digits = [case.source.decimal_places(dataset) for _, case in self._columns("case")]
         return None if None in digits or not digits else max(number for number in digits if number is not None)
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+    def _index(self, table: TablePlan, rows: Rows) -> tuple[NDArray[np.int64], dict[str, int]]:
+        """Return the place of the case that each row's value names, -1 where none does, and the places of the cases."""
         deciding = pc.cast(fill(table.column(self.by), table, rows), pa.string())
-        keys = pa.array([key for key in self.cases if key != ELSE], pa.string())
-        index = pc.index_in(deciding, keys).fill_null(-1).to_numpy(zero_copy_only=False)
-        places = {key: place for place, key in enumerate(keys.to_pylist())}
+        keys = [key for key in self.cases if key != ELSE]
+        index = pc.index_in(deciding, pa.array(keys, pa.string())).fill_null(-1).to_numpy(zero_copy_only=False)
+        return index.astype(np.int64), {key: place for place, key in enumerate(keys)}
+
+    def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
+        index, places = self._index(table, row)
+        key = next((key for key, place in places.items() if place == index[0]), ELSE)
+        value = fill(table.column(self.by), table, row)[0].as_py()
+        if key not in self.cases:
+            return [Step("case", None, f"none is for {self.by} {value_text(value)}")]
+        case = next((case for name, case in self._columns(column.name) if name == key), None)
+        if case is None or not isinstance(case.source, ColumnSource):
+            return [Step("case", key, f"of {self.by} {value_text(value)}, which has no value")]
+        steps = case.source.row_steps(self._plan(case, row), table, row)
+        return [Step("case", key, f"of {self.by} {value_text(value)}: {case.type}"), *steps]
+
+    def _plan(self, case: Column, rows: Rows) -> ColumnPlan:
+        return ColumnPlan(case, case.source.arrow_type(case, rows.block.population.dataset), True, "")
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+        index, places = self._index(table, rows)
         order: list[NDArray[np.intp]] = []
         parts: list[ArrowArray] = []
         for key, case in self._columns(column.name):
             positions = np.flatnonzero(index == places.get(key, -1))
-            plan = ColumnPlan(case, case.source.arrow_type(case, rows.block.population.dataset), True, "")
             order.append(positions)
-            parts.append(fill(plan, table, rows.take(positions)).cast(column.type))
+            parts.append(fill(self._plan(case, rows), table, rows.take(positions)).cast(column.type))
         taken_positions = np.concatenate(order)
         sources = np.full(len(rows), -1, dtype=np.int64)
         sources[taken_positions] = np.arange(len(taken_positions))

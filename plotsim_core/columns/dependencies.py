@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from plotsim_core.columns.metric import metric_columns
-from plotsim_core.config.column_source import Origin
+from plotsim_core.config.column_source import DeclaredSource, Origin
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Part
 from plotsim_core.config.partial import UnreadError
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import (
@@ -109,9 +108,9 @@ def decimal_places_in(table: str, name: str, dataset: Dataset) -> int | None:
     return column_decimal_places(column, kind)
 
 
-def table_with(options: Part, dataset: Dataset) -> Table:
-    """Return the table that has the column with these very options."""
-    return next(table for table in dataset.all_tables if any(column.source is options for column in table.columns))
+def table_with(options: DeclaredSource, dataset: Dataset) -> Table:
+    """Return the table that has the column with these very options, or one with such a branch."""
+    return next(table for table in dataset.all_tables if any(column.source.holds(options) for column in table.columns))
 
 
 def scope_of(dataset: Dataset) -> Scope:

@@ -41,6 +41,7 @@ class RowFact(ColumnSource):
     """`what` of the row."""
 
     word = "derived"
+    in_cases = True
     example = "derived.archetype"
     argument = "what"
     in_structs = True

@@ -9,7 +9,7 @@ limited to it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated
 
 import numpy as np
@@ -17,34 +17,29 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.dependencies import circle_of, names_in, nullable_in, table_with, type_in
+from plotsim_core.columns.dependencies import table_with
 from plotsim_core.columns.formula_dates import as_dates, as_moments
+from plotsim_core.columns.formula_problems import input_kinds, may_have_nulls, name_problems, value_problems
+from plotsim_core.columns.formula_steps import draw_steps
 from plotsim_core.columns.formula_values import Inputs, formula_value, inputs_of, rounded_value
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source, fill
 from plotsim_core.config.column_source import Origin
-from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.formula import (
-    NULL,
-    TRUTHS,
     FormulaError,
-    Kind,
-    constants,
     digits_of,
     draws_of,
-    may_be_undefined,
     names,
-    operands,
     parse_formula,
-    reads_null,
 )
-from plotsim_core.config.formula_kinds import FORMULA_TYPES, kind_of, kind_of_type
+from plotsim_core.config.formula_functions import Kind
+from plotsim_core.config.formula_kinds import FORMULA_TYPES, kind_of
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, enumeration, phrase
+from plotsim_core.engine.steps import Step
 from plotsim_core.errors import Problem
-from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 4
@@ -58,6 +53,7 @@ class Expression(ColumnSource):
     """The `formula`. Its numbers are rounded to the column's `decimals`, by default those of its own round, or four."""
 
     word = "expression"
+    in_cases = True
     example = "expression"
     is_measure = True
 
@@ -71,47 +67,13 @@ class Expression(ColumnSource):
             return pa.float64()
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-        try:
-            inputs = names(self.formula)
-        except FormulaError as error:
-            yield error.problem
-            return
-        column_names = [other for other in names_in(scope.tables[table.name]) if other != column.name]
-        unknown_names = [name for name in inputs if name not in column_names]
-        for name in unknown_names:
-            if name == column.name:
-                yield Problem("formula", f"{table.name}.{name} depends on itself")
-            else:
-                word = name.lower()
-                hint = f"write {word}" if word in (NULL, *TRUTHS) else did_you_mean(name, column_names)
-                yield Problem("formula", f"{table.name} has no column '{name}'", hint)
-        if NULL in column_names and reads_null(self.formula):
-            yield Problem(
-                "formula", f"`{NULL}` is no value, and {table.name} has a column of that name", "rename the column"
-            )
-        if not unknown_names and (circle := circle_of(column, table, scope)):
-            yield Problem("formula", circle)
+        return name_problems(self.formula, "formula", column, table, scope)
 
     def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
-        for name in names(self.formula):
-            type_ = type_in(table.name, name, dataset)
-            if kind_of_type(type_) is None:
-                yield Problem("formula", f"cannot compute with {table.name}.{name}: it is {noun_of(type_)}")
-                return
-        try:
-            kind = kind_of(parse_formula(self.formula), _kinds(self, dataset))
-        except FormulaError as error:
-            yield error.problem
-            return
-        if kind == "span":
+        problems = list(value_problems(self.formula, "formula", table, dataset))
+        yield from problems
+        if not problems and kind_of(parse_formula(self.formula), _kinds(self, dataset)) == "span":
             yield Problem("formula", "is a span of time, which no column holds", "divide it: (ended - began) / hours(1)")
-            return
-        for text, node in constants(parse_formula(self.formula)):
-            with np.errstate(all="ignore"):
-                value = formula_value(node, Inputs({}, {}, 1))
-            if not isinstance(value, pa.Array) and not np.isfinite(value[0]):
-                yield Problem("formula", f"{text} has no value: it is larger than any number, or not defined")
-                return
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         """Describe the column by its formula, or by the inputs of a long one."""
@@ -122,8 +84,7 @@ class Expression(ColumnSource):
         return f"{capitalised(phrase(column.name))}, {method}."
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
-        table, tree = table_with(self, dataset), parse_formula(self.formula)
-        return may_be_undefined(tree) or _reads_null(tree, lambda name: nullable_in(table.name, name, dataset))
+        return may_have_nulls(self.formula, table_with(self, dataset), dataset)
 
     def text_decimals(self, dataset: Dataset) -> int | None:
         return decimals_of(self) if decimals_of(self) == 2 else None
@@ -137,18 +98,24 @@ class Expression(ColumnSource):
         except FormulaError:
             return  # reported at the formula
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+    def _inputs(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> Inputs:
+        """Return what rows have of the columns that the formula reads, and its draws."""
         columns = {name: table.column(name) for name in names(self.formula)}
         values = {name: fill(other, table, rows) for name, other in columns.items()}
+        decimals = {name: other.decimal_places for name, other in columns.items()}
+        places = draws_of(self.formula)
+        return inputs_of(
+            values, decimals, len(rows), lambda node: rows.uniforms(table, column, "draw", str(places[id(node)]))
+        )
+
+    def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
+        with np.errstate(all="ignore"):
+            return draw_steps(self.formula, self._inputs(column, table, row))
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         tree = parse_formula(self.formula)
         with np.errstate(all="ignore"):
-            places = draws_of(self.formula)
-            inputs = inputs_of(
-                values,
-                {name: other.decimal_places for name, other in columns.items()},
-                len(rows),
-                lambda node: rows.uniforms(table, column, "draw", str(places[id(node)])),
-            )
+            inputs = self._inputs(column, table, rows)
             result = formula_value(tree, inputs)
             if isinstance(result, pa.Array):
                 return result
@@ -177,12 +144,4 @@ def decimals_of(options: Expression) -> int:
 
 
 def _kinds(options: Expression, dataset: Dataset) -> dict[str, Kind]:
-    table = table_with(options, dataset)
-    return {name: kind_of_type(type_in(table.name, name, dataset)) or "number" for name in names(options.formula)}
-
-
-def _reads_null(node: ast.expr, nullable: Callable[[str], bool]) -> bool:
-    if isinstance(node, ast.Name):
-        return node.id == NULL or (node.id not in TRUTHS and nullable(node.id))
-    is_coalesce = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "coalesce"
-    return any(_reads_null(child, nullable) for child in (operands(node)[-1:] if is_coalesce else operands(node)))
+    return input_kinds(options.formula, table_with(options, dataset), dataset)

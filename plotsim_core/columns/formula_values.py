@@ -28,7 +28,8 @@ from plotsim_core.columns.formula_dates import (
     moments_of,
     written,
 )
-from plotsim_core.config.formula import NULL, PICK, TRUTHS, Kind, digits_of, format_of, length_of, operands, written_date
+from plotsim_core.config.formula import NULL, PICK, TRUTHS, digits_of, format_of, length_of, operands, written_date
+from plotsim_core.config.formula_functions import Kind
 from plotsim_core.config.formula_kinds import kind_of, kind_of_type
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.decimals import half_up

@@ -35,6 +35,7 @@ class Lag(ColumnSource):
     """`metric` names the metric, `periods` says how many periods earlier (1 unless it is given)."""
 
     word = "lag"
+    in_cases = True
     example = "lag.revenue"
     argument = "metric"
     needs = frozenset({"cell"})

@@ -52,6 +52,7 @@ class Lookup(ColumnSource):
     """`of` is table.column; `by` names the reference, where there is more than one to the table."""
 
     word = "lookup"
+    in_cases = True
     example = "lookup.dim_product.price"
     in_texts = True
     argument = "of"
@@ -108,7 +109,7 @@ class Lookup(ColumnSource):
         return nullable_in(self.table, self.column, dataset) or any(
             nullable_in(table.name, reference.name, dataset)
             for table in dataset.all_tables
-            if any(source_column.source is self for source_column in table.columns)
+            if any(source_column.source.holds(self) for source_column in table.columns)
             for reference in table.references_to(self.table)
         )
 

@@ -60,6 +60,7 @@ class _LayerOfMetric(MetricSource):
     """`metric` names the metric."""
 
     argument = "metric"
+    in_cases = True
     needs = frozenset({"metrics"})
     is_measure = True
     has_life_mean = True

@@ -83,6 +83,7 @@ class Narrative(ColumnSource):
     are bands of (the position on the curve without one)."""
 
     word = "narrative"
+    in_cases = True
     example = "narrative"
 
     template: Annotated[str, Field(min_length=1, max_length=2000)]

@@ -40,6 +40,7 @@ class Pool(ColumnSource):
     chance."""
 
     word = "pool"
+    in_cases = True
     example = "pool.industry"
     in_texts = True
     argument = "attribute"

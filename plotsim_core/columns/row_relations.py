@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.row_kind import row_kind
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.columns.source import fill
@@ -117,13 +119,21 @@ def row_counts_of(table: TablePlan, parent: Rows) -> Integers:
         return _dealt(count, table, parent)
     if count is None:
         return np.ones(len(parent), dtype=np.int64)
+    parent_table = population.table(parent_of(table) or "")
 
     def counts(count: RowCount, positions: Integers | None) -> Integers:
         rows = parent if positions is None else parent.take(positions)
         level = None
         if count.driver is not None:
-            level = _level(population.table(parent_of(table) or ""), count.driver, rows)
-        return count.drawn(population.seed, table.stream, rows.address, level)
+            level = _level(parent_table, count.driver, rows)
+        return counts_by_value(
+            count,
+            lambda: fill(parent_table.column(count.deciding or ""), parent_table, rows),
+            lambda some, chosen: some.drawn(
+                population.seed, table.stream, rows.address[chosen], None if level is None else level.take(chosen)
+            ),
+            len(rows),
+        )
 
     return _by_segment(count, population, lambda: parent.block.units.segment[parent.unit], counts)
 
@@ -137,9 +147,45 @@ def child_counts(population: Population, table: Table, units: Units) -> Integers
     def counts(count: RowCount, positions: Integers | None) -> Integers:
         chosen_units = units if positions is None else take(units, positions)
         level = None if count.driver is None else _level_of_units(population, count.driver, chosen_units)
-        return count.drawn(population.seed, table.name, chosen_units.address, level)
+        return counts_by_value(
+            count,
+            lambda: values_of_units(population, count.deciding or "", chosen_units),
+            lambda some, chosen: some.drawn(
+                population.seed, table.name, chosen_units.address[chosen], None if level is None else level.take(chosen)
+            ),
+            len(chosen_units),
+        )
 
     return _by_segment(count, population, lambda: units.segment, counts)
+
+
+def counts_by_value(
+    count: RowCount,
+    values: Callable[[], ArrowArray],
+    drawn: Callable[[RowCount, Integers | slice], Integers],
+    length: int,
+) -> Integers:
+    """Return how many rows each of `length` parents has, by the value of the column that decides, where one does; `drawn`
+    gives the numbers of some parents."""
+    if count.deciding is None:
+        return drawn(count, slice(None))
+    keys = count.case_keys
+    index = pc.index_in(pc.cast(values(), pa.string()), pa.array(keys, pa.string())).fill_null(len(keys))
+    places = index.to_numpy(zero_copy_only=False)
+    numbers = np.zeros(length, dtype=np.int64)
+    for place, key_ in enumerate((*keys, None)):
+        case, positions = count.of_value(key_), np.flatnonzero(places == place)
+        if case is not None:
+            numbers[positions] = drawn(case, positions)
+    return numbers
+
+
+def values_of_units(population: Population, name: str, units: Units) -> ArrowArray:
+    """Return what a column of the table of units says of each of some units."""
+    block = Block(population, Slice(population.first, population.first + 1, 0, len(units)), units)
+    places = np.arange(len(units), dtype=np.int64)
+    rows = Rows(block=block, address=units.address, unit=places, period=units.arrival)
+    return fill(population.dimension.column(name), population.dimension, rows)
 
 
 def _by_segment(

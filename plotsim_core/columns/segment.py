@@ -31,6 +31,7 @@ class SegmentFact(ColumnSource):
     """`fact` is name, count or treatment."""
 
     word = "segment"
+    in_cases = True
     example = "segment.name"
     in_texts = True
     argument = "fact"

@@ -42,8 +42,8 @@ class ColumnSource(DeclaredSource):
         """Return how a value follows from the stages, for the block of one unit in one period; empty if it does not."""
         return []
 
-    def row_steps(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> list[Step]:
-        """Return how a value follows from what its row draws and reads, for one row; empty if there is no more to say."""
+    def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
+        """Return how the value of one row follows from its other columns and its draws; empty if nothing is to be said."""
         return []
 
 

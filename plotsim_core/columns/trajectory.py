@@ -23,6 +23,7 @@ class Position(ColumnSource):
     """`trajectory`: the position, from 0 to 1, of the row's unit on its curve in the row's period."""
 
     word = "trajectory"
+    in_cases = True
     example = "trajectory"
     needs = frozenset({"cell"})
     is_measure = True

@@ -45,7 +45,7 @@ def common_words(parts: Parts) -> Iterator[Problem]:
         indices = {name.lower(): index for index, name in enumerate(declaration.columns)}
         for column in table.columns:
             for problem in (
-                *known_problems(_nulls(column, table, dataset)),
+                *known_problems(null_problems(column, table, dataset)),
                 *known_problems(_hidden(column, table, dataset, read_columns)),
                 *known_problems(_conversion(column, dataset)),
                 *known_problems(_idle_decimals(column, dataset)),
@@ -74,7 +74,7 @@ def _fixed(column: Column, table: Table, dataset: Dataset) -> str:
     return ""
 
 
-def _nulls(column: Column, table: Table, dataset: Dataset) -> Iterator[Problem]:
+def null_problems(column: Column, table: Table, dataset: Dataset) -> Iterator[Problem]:
     if column.nulls is None:
         return
     if reason := _fixed(column, table, dataset):

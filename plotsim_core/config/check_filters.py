@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import pyarrow as pa
+
 from plotsim_core.config.check_columns import truth_problem
 from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
@@ -92,6 +94,9 @@ def row_counts(parts: Parts) -> Iterator[Problem]:
         if parent is not None:
             problems = (problem for name in count.drivers for problem in _driver_problems(name, table, parent, dataset))
             yield from map(declaration.placed, problems)
+        unit_table = parent or dataset.own_unit_dimension
+        if count.deciding is not None and unit_table is not None:
+            yield from map(declaration.placed, _deciding_problems(count.deciding, table, unit_table, dataset))
 
 
 def _driver_problems(name: str, table: Table, parent: Table, dataset: Dataset) -> Iterator[Problem]:
@@ -111,6 +116,22 @@ def _driver_problems(name: str, table: Table, parent: Table, dataset: Dataset) -
             yield Problem(
                 "rows", f"{parent.name}.{column.name} adds up rows that belong to a row, so it is known after them"
             )
+
+
+def _deciding_problems(name: str, table: Table, parent: Table, dataset: Dataset) -> Iterator[Problem]:
+    """Yield why a column of a parent, if it has it, cannot decide how many rows of a table belong to each of its own."""
+    column = next((other for other in parent.all_columns(dataset) if other.name == name), None)
+    if column is None:
+        return
+    if parent.is_unit_dimension and changing_sources(column, parent):
+        message = f"{parent.name}.{name} changes with time, and a unit has one number of rows for life"
+        yield Problem("rows.by", message, "name a column that stays as it is")
+    elif pa.types.is_nested(column_type(column, dataset)):
+        yield Problem("rows.by", f"{parent.name}.{name} has lists or records, which are no single value")
+    for other in _read_columns(parent, (name,)):
+        if other.source.summand is not None:
+            message = f"{parent.name}.{other.name} adds up rows that belong to a row, so it is known after them"
+            yield Problem("rows.by", message)
 
 
 def _problems(table: Table, dataset: Dataset) -> Iterator[Problem]:

@@ -91,7 +91,7 @@ class DeclaredSource(Part):
     in_wide_tables: ClassVar[bool] = True
     """Whether a wide table shows such a column of a dimension."""
     in_cases: ClassVar[bool] = False
-    """Whether a case may be of it."""
+    """Whether a case may be of it: a value for some rows that nothing asks about by the name of the column."""
     in_structs: ClassVar[bool] = False
     """Whether a field of a struct may be of it."""
     in_texts: ClassVar[bool] = False
@@ -281,6 +281,16 @@ class DeclaredSource(Part):
     def has_locale(self) -> bool:
         """Whether values follow the locale."""
         return False
+
+    @property
+    def branches(self) -> tuple[Column, ...]:
+        """The columns of which it has the values of one in each row, each with a name of its own; empty for what has values
+        of its own."""
+        return ()
+
+    def holds(self, source: DeclaredSource) -> bool:
+        """Return whether it is a source itself, or one of its branches is."""
+        return self is source or any(branch.source.holds(source) for branch in self.branches)
 
     @property
     def is_name(self) -> bool:

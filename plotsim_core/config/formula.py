@@ -10,21 +10,16 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal
 
+from plotsim_core.config.formula_functions import FUNCTIONS, form_of
 from plotsim_core.config.formula_slips import hint_for
 from plotsim_core.config.model import LARGEST
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.draws import DRAWS, LEAST_SHARE, Draw
-
-Kind = Literal["whole", "number", "bool", "text", "date", "moment", "span"]
-Group = Literal["number", "text", "date", "moment", "span"]
-"""What kinds go together: whole numbers, numbers and truths are numbers."""
 
 _MOST_CHARACTERS, _MOST_NODES, _MOST_LEVELS = 500, 200, 40
 _HIGHEST_POWER = 25
@@ -33,59 +28,6 @@ _HIGHEST_WRITTEN_POWER = 2
 """The highest power of the largest number that has few enough digits for a text."""
 
 
-@dataclass(frozen=True)
-class Call:
-    """How many arguments a function takes (`most` None: any number), the kind of what it `gives` (None: that of its first
-    argument), and the groups that each argument may be of (`takes`; the last stands for those behind it)."""
-
-    least: int
-    most: int | None
-    gives: Kind | None = None
-    takes: tuple[tuple[Group, ...], ...] = (("number",),)
-
-
-_TEXT: tuple[tuple[Group, ...], ...] = (("text",), ("number",))
-_MEASURES: tuple[tuple[Group, ...], ...] = (("number", "date", "moment", "span"),)
-_TIME: tuple[tuple[Group, ...], ...] = (("date", "moment"),)
-FUNCTIONS = {
-    "abs": Call(1, 1, takes=(("number", "span"),)),
-    "add_months": Call(2, 2, "date", takes=(("date", "moment"), ("number",))),
-    "age": Call(2, 2, "whole", takes=_TIME),
-    "ceil": Call(1, 1, "whole"),
-    "coalesce": Call(2, None),
-    "date": Call(1, 1, "date", takes=(("moment", "text"),)),
-    "day": Call(1, 1, "whole", takes=_TIME),
-    "day_of_year": Call(1, 1, "whole", takes=_TIME),
-    "days": Call(1, 1, "span"),
-    "exp": Call(1, 1, "number"),
-    "floor": Call(1, 1, "whole"),
-    "hour": Call(1, 1, "whole", takes=(("moment",),)),
-    "hours": Call(1, 1, "span"),
-    "iso_week": Call(1, 1, "whole", takes=_TIME),
-    "iso_year": Call(1, 1, "whole", takes=_TIME),
-    "left": Call(2, 2, "text", takes=_TEXT),
-    "log": Call(1, 1, "number"),
-    "lower": Call(1, 1, "text", takes=_TEXT),
-    "max": Call(2, None, takes=_MEASURES),
-    "min": Call(2, None, takes=_MEASURES),
-    "minute": Call(1, 1, "whole", takes=(("moment",),)),
-    "minutes": Call(1, 1, "span"),
-    "moment": Call(1, 1, "moment", takes=(("date",),)),
-    "month": Call(1, 1, "whole", takes=_TIME),
-    "month_end": Call(1, 1, "date", takes=_TIME),
-    "pick": Call(2, None),
-    "quarter": Call(1, 1, "whole", takes=_TIME),
-    "right": Call(2, 2, "text", takes=_TEXT),
-    "round": Call(1, 2, "number"),
-    "seconds": Call(1, 1, "span"),
-    "sqrt": Call(1, 1, "number"),
-    "text": Call(1, 2, "text", takes=(("number", "date", "moment"), ("number", "text"))),
-    "upper": Call(1, 1, "text", takes=_TEXT),
-    "weekday": Call(1, 1, "whole", takes=_TIME),
-    "weeks": Call(1, 1, "span"),
-    "where": Call(3, 3),
-    "year": Call(1, 1, "whole", takes=_TIME),
-}
 DIRECTIVES = ("%Y", "%y", "%m", "%d", "%H", "%M", "%S", "%j", "%G", "%V", "%u", "%a", "%A", "%b", "%B", "%%")
 """What a format of dates and moments may have, as in the C library: year, month, day, hour, minute, second, day of the year,
 year and week by ISO, weekday, names of weekdays and months."""
@@ -170,9 +112,10 @@ def _check_call(node: ast.Call) -> None:
     count = len(node.args)
     if node.keywords or count < call.least or (call.most is not None and count > call.most):
         upper = f" to {call.most}" if call.most not in (None, call.least) else "" if call.most else " or more"
-        raise FormulaError(f"{name} takes {call.least}{upper} values, found {node_text(node)}")
+        raise FormulaError(f"{name} takes {call.least}{upper} values, found {node_text(node)}", f"write {form_of(name)}")
     if name == "round" and count == 2 and digits_of(node) is None:
-        raise FormulaError(f"the digits of round are a whole number from 0 to 9, found {node_text(node.args[1])}")
+        message = f"the digits of round are a whole number from 0 to 9, found {node_text(node.args[1])}"
+        raise FormulaError(message, f"write {form_of(name)}")
     if name == "text" and count == 2 and digits_of(node) is None and format_of(node) is None:
         expected = "a whole number of digits from 0 to 9, or how a date is written, as '%Y-%m'"
         raise FormulaError(
@@ -181,7 +124,8 @@ def _check_call(node: ast.Call) -> None:
     if name == "date" and isinstance(node.args[0], ast.Constant) and written_date(node) is None:
         raise FormulaError(f"expected a date as in date('2024-01-31'), found {node_text(node)}")
     if name in ("left", "right") and length_of(node) is None:
-        raise FormulaError(f"{name} takes a whole number of letters from 1 to 999, found {node_text(node.args[1])}")
+        message = f"{name} takes a whole number of letters from 1 to 999, found {node_text(node.args[1])}"
+        raise FormulaError(message, f"write {form_of(name)}")
 
 
 def _check_draw(node: ast.Call, name: str, draw: Draw) -> None:
@@ -217,8 +161,12 @@ def _number(node: ast.expr) -> float | None:
 
 def draws_of(text: str) -> dict[int, int]:
     """Return the place of each draw of a formula among its draws, by the identity of its node in the parsed tree."""
-    nodes = [node for node in _nodes(parse_formula(text)) if _is_draw(node)]
-    return {id(node): place for place, node in enumerate(nodes)}
+    return {id(node): place for place, node in enumerate(draw_nodes(text))}
+
+
+def draw_nodes(text: str) -> list[ast.Call]:
+    """Return the draws of a formula in their order, the outer before the inner."""
+    return [node for node in _nodes(parse_formula(text)) if isinstance(node, ast.Call) and _is_draw(node)]
 
 
 def _nodes(node: ast.expr) -> Iterator[ast.expr]:
@@ -303,12 +251,26 @@ def _names(node: ast.expr) -> Iterator[str]:
 
 def constants(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     """Yield the largest parts of a formula that read no column and are computed, each as text and tree."""
-    if next(_names(node), None) is None and not any(map(_is_draw, _nodes(node))):
+    if _is_constant(node):
         if operands(node):
             yield node_text(node), node
         return
     for child in operands(node):
         yield from constants(child)
+
+
+def _is_constant(node: ast.expr) -> bool:
+    """Return whether a part of a formula reads no column and draws nothing."""
+    return next(_names(node), None) is None and not any(map(_is_draw, _nodes(node)))
+
+
+def divisors(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield what a formula divides by where that reads no column, with the text of the quotient or remainder."""
+    is_quotient = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod)
+    if isinstance(node, ast.BinOp) and is_quotient and _is_constant(node.right):
+        yield node_text(node), node.right
+    for child in operands(node):
+        yield from divisors(child)
 
 
 def may_be_undefined(node: ast.expr) -> bool:

@@ -14,17 +14,15 @@ from typing import cast
 import pyarrow as pa
 
 from plotsim_core.config.formula import (
-    FUNCTIONS,
     PICK,
     TRUTHS,
     FormulaError,
-    Group,
-    Kind,
     format_of,
     is_null,
     node_text,
     operands,
 )
+from plotsim_core.config.formula_functions import FUNCTIONS, Group, Kind, form_of
 from plotsim_core.numerics.draws import DRAWS
 
 FORMULA_TYPES: dict[Kind, pa.DataType] = {
@@ -105,6 +103,8 @@ def kind_of(node: ast.expr, kinds: Mapping[str, Kind]) -> Kind:
         return "span"
     _need_numbers(node, groups)
     if isinstance(node, ast.BoolOp) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
+        for child in operands(node):
+            _need_truth(child, node, kinds)
         return "bool"
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return DRAWS[node.func.id].values
@@ -166,8 +166,9 @@ def _called(node: ast.Call, name: str, operand_kinds: Sequence[Kind], groups: Se
             hint = "make a text of it: text(x)" if takes == ("text",) and group == "number" else ""
             hint = _WRITTEN_DATE if group == "text" and {"date", "moment"} & set(takes) else hint
             if group == "text" and "text" not in takes and takes == ("number",):
-                raise FormulaError(f"{node_text(node)} counts with a text")
-            raise FormulaError(f"{node_text(node)} is given {_NOUNS[group]}, and takes {nouns}", hint)
+                raise FormulaError(f"{node_text(node)} counts with a text", f"write {form_of(name)}")
+            message = f"{node_text(node)} is given {_NOUNS[group]}, and takes {nouns}"
+            raise FormulaError(message, hint or f"write {form_of(name)}")
     if name in ("min", "max") and len(set(groups)) > 1:
         nouns = " and ".join(dict.fromkeys(_NOUNS[group] for group in groups))
         raise FormulaError(f"cannot compare {nouns} in {node_text(node)}", _WAYS_OUT.get(frozenset(groups), ""))
@@ -199,8 +200,8 @@ def _branches(node: ast.expr) -> tuple[ast.expr | None, list[ast.expr]] | None:
 
 def _branch_kind(node: ast.expr, condition: ast.expr | None, branches: list[ast.expr], kinds: Mapping[str, Kind]) -> Kind:
     """Return the kind of what is one of some branches."""
-    if condition is not None and (group := _group(kind_of(condition, kinds))) != "number":
-        raise FormulaError(f"{_NOUNS[group]} is neither true nor false in {node_text(node)}")
+    if condition is not None:
+        _need_truth(condition, node, kinds)
     values = [kind_of(branch, kinds) for branch in branches if not is_null(branch)]
     if not values:
         raise FormulaError(f"{node_text(node)} is always null", "give one of its branches a value")
@@ -209,6 +210,14 @@ def _branch_kind(node: ast.expr, condition: ast.expr | None, branches: list[ast.
         first, second, *_ = (noun for group, noun in _NOUNS.items() if group in groups)
         raise FormulaError(f"{node_text(node)} would be {first} in some rows and {second} in others")
     return _common_kind(values)
+
+
+def _need_truth(condition: ast.expr, node: ast.expr, kinds: Mapping[str, Kind]) -> None:
+    """Raise FormulaError where a condition of a node is neither true nor false."""
+    kind = kind_of(condition, kinds)
+    if kind != "bool":
+        hint = f"compare it: {ast.unparse(condition)} > 0" if _group(kind) == "number" else ""
+        raise FormulaError(f"{_NOUNS[_group(kind)]} is neither true nor false in {node_text(node)}", hint)
 
 
 def _common_kind(kinds: Sequence[Kind]) -> Kind:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BeforeValidator, Field
@@ -44,6 +44,10 @@ class Level:
     usual: float | None
     decimals: int
 
+    def take(self, positions: Integers | slice) -> Level:
+        """Return the level of the parents at `positions`."""
+        return replace(self, values=self.values[positions])
+
 
 class RowCount(Part):
     """How many rows there are for each of what a table is per: a number, a range, a name, or a mapping that begins with the
@@ -75,6 +79,26 @@ class RowCount(Part):
     def drivers(self) -> tuple[str, ...]:
         """All that it follows, where segments have numbers of their own."""
         return () if self.driver is None else (self.driver,)
+
+    @property
+    def deciding(self) -> str | None:
+        """The column of the parent, or of its unit, by which the numbers differ; None where they do not."""
+        return None
+
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns of the parent that it reads, of rows that belong to units or to rows of a table."""
+        return self.drivers if self.deciding is None else (*self.drivers, self.deciding)
+
+    @property
+    def case_keys(self) -> tuple[str, ...]:
+        """The values of the deciding column that have a number of their own, as texts."""
+        return ()
+
+    def of_value(self, value: str | None) -> RowCount | None:
+        """Return the number of parents with a value of the deciding column, None for all values without one of their own;
+        None where they have no rows."""
+        return self
 
     @property
     def total(self) -> int | None:

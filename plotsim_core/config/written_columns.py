@@ -17,6 +17,8 @@ MOST_COLUMNS = 10_000
 """The most columns that a pattern makes."""
 NUMBER = "#"
 """What stands in a pattern for the number of a column, from 1."""
+_NUMBERED = ("name", "type", "formula", "odds")
+"""What of a pattern has the number in it: the name, the type and the formulas."""
 
 
 def with_listed_columns(document: Document) -> Document:
@@ -59,7 +61,7 @@ def _with_columns(table: Any, path: str, places: dict[str, tuple[ColumnPlace, ..
     pairs = [
         (column, place)
         for place_path, item in entries
-        for column, place in _made(_with_formula(item), place_path, path, problems)
+        for column, place in _made(with_formula(item), place_path, path, problems)
     ]
     if isinstance(columns, Mapping) or len(pairs) != len(entries):
         places[path] = tuple(place for _, place in pairs)
@@ -75,7 +77,7 @@ def _named(name: str, item: Any, path: str, problems: list[Problem]) -> dict[str
     return {"name": name, **{key: value for key, value in item.items() if key != "name"}}
 
 
-def _with_formula(item: Any) -> Any:
+def with_formula(item: Any) -> Any:
     """Return a column as written whose type, where that is a formula (`= a * b`), is an expression."""
     type_ = item.get("type") if isinstance(item, Mapping) else None
     if not isinstance(type_, str) or not type_.startswith("=") or "formula" in item:
@@ -118,7 +120,7 @@ def _made(item: Any, place: str, path: str, problems: list[Problem]) -> list[tup
 def _numbered(options: Mapping[str, Any], number: int) -> dict[str, Any]:
     """Return the options of a pattern for one of its columns: with its number in the name, the type and the formulas."""
     column = {
-        key: value.replace(NUMBER, str(number)) if key in ("name", "type", "formula") and isinstance(value, str) else value
+        key: value.replace(NUMBER, str(number)) if key in _NUMBERED and isinstance(value, str) else value
         for key, value in options.items()
     }
     nulls = options.get("nulls")
@@ -127,4 +129,4 @@ def _numbered(options: Mapping[str, Any], number: int) -> dict[str, Any]:
     return column
 
 
-__all__ = ["MOST_COLUMNS", "with_listed_columns"]
+__all__ = ["MOST_COLUMNS", "with_formula", "with_listed_columns"]

@@ -11,20 +11,19 @@ units that there are can be expected to have follows from the same series.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from plotsim_core.config.connections import Connection
-from plotsim_core.config.segments import ExplicitArrival
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.reference_roster import reference_roster
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.correlation import SCORES, hermite_coefficients, shown_correlation
 from plotsim_core.plan.copula import LARGEST_MOVE, margins
-from plotsim_core.plan.plan import Population, SegmentPlan
+from plotsim_core.plan.plan import Population
 
 _UNITS, _CELLS = 1000, 1 << 18
 """Most units of a segment, and most of its cells, that stand for the whole."""
@@ -122,20 +121,12 @@ def _pooled(blocks: list[tuple[float, Block]], connection: Connection) -> Callab
 def _reference(population: Population) -> list[tuple[float, Block]]:
     """Return as many units of each segment over the span, however many there are."""
     count = _unit_limit(population.span)
-    standards = [_standard_segment(spec, index * count, count) for index, spec in enumerate(population.segments)]
-    roster = replace(population, segments=tuple(standards))
+    roster = reference_roster(population, count)
     stop = population.first + population.span
     return [
-        (1.0, Block(roster, Slice(population.first, stop, standard.first, standard.first + count))) for standard in standards
+        (1.0, Block(roster, Slice(population.first, stop, segment.first, segment.first + count)))
+        for segment in roster.segments
     ]
-
-
-def _standard_segment(segment: SegmentPlan, first: int, count: int) -> SegmentPlan:
-    """Return a segment with a fixed number of units and without later arrivals."""
-    spec = segment.spec
-    if isinstance(spec.arrival, ExplicitArrival):
-        spec = spec.model_copy(update={"arrival": None})
-    return replace(segment, spec=spec, first=first, count=count, rate=0.0)
 
 
 def _unit_limit(periods: int) -> int:

@@ -14,9 +14,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from plotsim_core.families import Family
-from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.bounds import Bound
 from plotsim_core.numerics.distributions import DISTRIBUTIONS, Distribution
 
@@ -123,6 +124,36 @@ def _smallest_count(cdf: Callable[[Floats], Floats], u: Floats) -> Floats:
     return high
 
 
+def count_near(cdf: Callable[[Floats, Integers], Floats], u: Floats, guess: Floats) -> Floats:
+    """Return the smallest count at which a `cdf` reaches each level, looked for from a guess on, which may be any. `cdf(x,
+    rows)` are the probabilities of at most `x` in some rows: of most, two counts beside each other say it."""
+    rows = np.arange(len(u))
+    start = np.clip(np.nan_to_num(np.rint(guess)), 0.0, LARGEST_COUNT) + 0.0  # no zero of minus
+    is_reached = cdf(start, rows) >= u
+    low, high = np.where(is_reached, -1.0, start), np.where(is_reached, start, LARGEST_COUNT)
+    step = 1.0
+    pending = rows[high - low > 1.0]
+    while len(pending):  # ever further from the guess, on its own side, until the count lies between two ends
+        is_up = ~is_reached[pending]
+        probe = np.where(is_up, start[pending] + step, start[pending] - step)
+        probe = np.clip(probe, low[pending] + is_up, high[pending] - ~is_up)
+        is_open = (probe > low[pending]) & (probe < high[pending])
+        pending, probe, is_up = pending[is_open], probe[is_open], is_up[is_open]
+        is_above = cdf(probe, pending) >= u[pending]
+        high[pending] = np.where(is_above, probe, high[pending])
+        low[pending] = np.where(is_above, low[pending], probe)
+        pending = pending[is_above != is_up]
+        step *= 2.0
+    pending = rows[high - low > 1.0]
+    while len(pending):
+        middle = np.floor(0.5 * (low[pending] + high[pending]))
+        is_above = cdf(middle, pending) >= u[pending]
+        high[pending] = np.where(is_above, middle, high[pending])
+        low[pending] = np.where(is_above, low[pending], middle)
+        pending = pending[high[pending] - low[pending] > 1.0]
+    return high
+
+
 def _is_one(values: Floats) -> bool:
     """Return whether all values are the same."""
     return values.size > 0 and bool(values.min() == values.max())
@@ -148,11 +179,19 @@ def _counts(family: Distribution, names: tuple[str, ...]) -> tuple[Callable[...,
         return np.where(np.asarray(x) < 0, 0.0, levels)
 
     def quantile(u: Floats, mean: Floats, *parameters: Floats) -> Floats:
-        if not all(map(_is_one, parameters)) or not u.size:
+        def in_rows(x: Floats, rows: Integers) -> Floats:
+            return cdf(x, *(values if values.size == 1 else values[rows] for values in (mean, *parameters)))
+
+        def sought() -> Floats:
+            return count_near(in_rows, u, family.guess(ndtri(u), mean, *parameters))
+
+        if not u.size or u.ndim != 1:
             return _smallest_count(lambda x: cdf(x, mean, *parameters), u)
+        if not all(map(_is_one, parameters)):
+            return sought()
         means, index = np.unique(mean, return_inverse=True)
         if len(means) > max(1, u.size // _ROWS_OF_A_MEAN):
-            return _smallest_count(lambda x: cdf(x, mean, *parameters), u)
+            return sought()
         same = [values.ravel()[:1] for values in parameters]
         if len(means) == 1:
             return _counted(partial(_with_mean, cdf, means, same), u)

@@ -98,10 +98,20 @@ class Ending:
 
 
 @dataclass(frozen=True)
+class Intercept:
+    """What is solved of a column of labels: the `value` that is added to the log odds of each row, and the sample that says
+    it, how many `rows` it has and the standard `error` of the rate that comes of it, rows of one unit counted together."""
+
+    value: float
+    rows: int
+    error: float
+
+
+@dataclass(frozen=True)
 class ColumnPlan:
     """A column with its type fixed. `decimals` are those its numbers are written with as text; None: as many as they have.
     `decimal_places` are the decimals that they have at most; None: those of a double, or they are no numbers. `values` are
-    all that an enum may have. Of a column
+    all that an enum may have, `intercept` what is solved of labels. Of a column
     that comes or goes, `first_date_key` is the first date at which it is there and `stop_date_key` the first at which it is
     not: where a partition has columns of its own, it has this one only then."""
 
@@ -112,6 +122,7 @@ class ColumnPlan:
     decimals: int | None = None
     decimal_places: int | None = None
     values: tuple[str, ...] = ()
+    intercept: Intercept | None = None
     first_date_key: int | None = None
     stop_date_key: int | None = None
 

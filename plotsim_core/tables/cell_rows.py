@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 from scipy.special import ndtri
 
 from plotsim_core.columns.kept_rows import kept_rows
+from plotsim_core.columns.row_relations import counts_by_value, values_of_units
 from plotsim_core.columns.row_targets import rows_with_targets
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.config.calendar import Rhythm
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.filtered import FilteredTable
 from plotsim_core.config.output import Event
@@ -66,7 +69,7 @@ class CellRows(TableKind):
     @property
     def row_driver(self) -> tuple[str, float] | None:
         metric = self.row_count.driver
-        return None if metric is None else (metric, self.row_count.mean)
+        return None if metric is None or self.row_count.deciding is not None else (metric, self.row_count.mean)
 
     def describe(self, dataset: Dataset) -> str:
         return f"{capitalised(plural(row_noun(self)))} of each {phrase(dataset.unit)}, {self.row_count.describe()}."
@@ -97,11 +100,19 @@ class CellRows(TableKind):
         return counts
 
     def _counts(self, table: TablePlan, cells: Rows) -> Integers:
-        block = cells.block
-        factors = self.row_factors(block.population, block.units, block.periods)
-        cell_factors = None if factors is None else np.broadcast_to(factors, block.shape).ravel()[cells.cell]
+        population, units = cells.block.population, cells.block.units
+        factors = self.row_factors(population, units, cells.block.periods)
+        cell_factors = None if factors is None else np.broadcast_to(factors, cells.block.shape).ravel()[cells.cell]
         level = _level(cells, self.row_count.driver)
-        return self.row_count.drawn(block.population.seed, table.stream, cells.address, level, cell_factors)
+
+        def drawn(count: RowCount, chosen: Integers | slice) -> Integers:
+            some_level = None if level is None else level.take(chosen)
+            some_factors = None if cell_factors is None else cell_factors[chosen]
+            return count.drawn(population.seed, table.stream, cells.address[chosen], some_level, some_factors)
+
+        name = self.row_count.deciding
+        values = partial(values_of_units, population, name or "", units)
+        return counts_by_value(self.row_count, lambda: values().take(cells.unit), drawn, len(cells))
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
         cells = live_cells(block)
@@ -150,6 +161,12 @@ class CellTable(CellRows, FilteredTable, Event):
     def has_rhythm(self) -> bool:  # type: ignore[override] # of a kind it is the same for all its tables
         """Whether a rhythm moves how many rows there are: those that are drawn around a mean."""
         return self.rows.is_drawn
+
+    def row_origins(self) -> Iterator[Origin]:
+        yield from super().row_origins()
+        if self.rows.deciding is not None:
+            unit_tables = {c.source.target_name for c in self.columns if c.name in self.parent_keys} - {None}
+            yield from ((str(table), self.rows.deciding) for table in unit_tables)
 
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
         return sibling_key(self)

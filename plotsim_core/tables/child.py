@@ -83,7 +83,7 @@ class UnitRows(TableKind):
         is_referred_to = any(
             declared.table.references_to(self.name) for declared in scope.tables.values() if declared.table is not None
         )
-        is_counted = self.row_count.driver is None and self.row_count.total is None
+        is_counted = not self.row_count.read_columns and self.row_count.total is None
         if is_counted and self.per_unit[0] == 0 and is_referred_to:
             message = f"{value_text(self.per_unit)} leaves units without rows, but other tables refer to them"
             yield Problem("rows", message, "begin at 1")
@@ -157,7 +157,7 @@ class UnitChildren(UnitRows, FilteredTable):
     def row_origins(self) -> Iterator[Origin]:
         yield from super().row_origins()
         unit_tables = {column.source.target_name for column in self.columns if column.name in self.parent_keys} - {None}
-        yield from ((str(table), name) for table in unit_tables for name in self.rows.drivers)
+        yield from ((str(table), name) for table in unit_tables for name in self.rows.read_columns)
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from super().check(scope)

@@ -71,7 +71,7 @@ class RowChildren(RowsPerRow, AnyFact):
     def _mean_rows(self, population: Population) -> float:
         """Return how many rows belong to a row of the parent table: where a column says it, in the first period that has
         any, of some units."""
-        if self.row_count.driver is None:
+        if not self.row_count.read_columns:
             return self.row_count.mean
         parent, table = population.table(self.parent_name), population.table(self.name)
         for period in range(population.first, population.first + population.span):

@@ -123,7 +123,7 @@ def rows_per_root(population: Population, name: str) -> float:
         parent = population.table(spec.parent_name).spec
         return count.total / (parent.rows_per_span or parent.length)
     mean = 1.0 if count is None else count.mean
-    if count is not None and count.driver is not None:
+    if count is not None and count.read_columns:
         mean = _sampled_mean(population, name)
     return rows_per_root(population, spec.parent_name) * mean
 

@@ -84,7 +84,7 @@ class RowsOfRows(RowsPerRow, FilteredTable):
 
     def row_origins(self) -> Iterator[Origin]:
         yield from super().row_origins()
-        yield from ((self.per, name) for name in self.rows.drivers)
+        yield from ((self.per, name) for name in self.rows.read_columns)
 
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
         return sibling_key(self)

@@ -59,15 +59,13 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
     clean_table, population = stored_table.clean, plan.population_of(stored_table)
     period_number = find_period(population, period)
     row = find_row(population, clean_table, key, period_number)
+    source = column_plan.spec.source
     steps: list[Step] = []
     if row.unit is not None:
         cell = block(population, Slice(period_number, period_number + 1, row.unit, row.unit + 1))
         steps = unit_steps(cell, _unit_key(cell))
-        source = column_plan.spec.source
         steps += source.steps(cell) if isinstance(source, ColumnSource) else []
-    steps += _row_steps(row, column_plan)
-    if row.unit is not None:
-        steps += _null_steps(row, column_plan)
+    steps += _row_steps(row, column_plan) + _null_steps(row, column_plan)
     stored_value, changes = (
         broken_steps(stored_table, clean_table, row, column) if stored_table.issues else (row.value(column_plan).as_py(), [])
     )
@@ -84,10 +82,13 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
 
 
 def _row_steps(row: Row, column: ColumnPlan) -> list[Step]:
-    """Return what the row itself drew and read for a column."""
+    """Return how a value follows from the other columns of its row and from what is drawn at its address."""
     source = column.spec.source
-    rows = row.rows.take(np.array([row.position]))
-    return source.row_steps(column, row.table, rows) if isinstance(source, ColumnSource) else []
+    return (
+        source.row_steps(column, row.table, row.rows.take(np.array([row.position])))
+        if isinstance(source, ColumnSource)
+        else []
+    )
 
 
 def _null_steps(row: Row, column: ColumnPlan) -> list[Step]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from itertools import chain
 from typing import Any
@@ -244,6 +245,8 @@ def _cadence(plan: Plan, table: TablePlan) -> dict[str, str]:
 
 
 def _column(column: ColumnPlan) -> dict[str, Any]:
+    """Return what is to be known of a column; of labels also how their chances follow from their rows."""
     note = {"pii_note": column.spec.pii_note} if column.spec.pii_note else {}
     types = {"type": column.spec.type, "stored_as": sql_type(column.type), "nullable": column.nullable}
-    return {**types, "description": column.description, **note}
+    solution = {} if column.intercept is None else {"label": {**column.spec.source.model_dump(), **asdict(column.intercept)}}
+    return {**types, "description": column.description, **note, **solution}

@@ -13,7 +13,8 @@ from scipy import stats
 
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables, slices
 from plotsim_core.numerics.arrays import Floats
-from plotsim_core.numerics.draws import DRAWS
+from plotsim_core.numerics.distributions import DISTRIBUTIONS
+from plotsim_core.numerics.draws import DRAWS, count_near
 from tests.laws.test_table_slices import part_rows
 
 LEVELS = (np.arange(4000) + 0.5) / 4000
@@ -235,3 +236,32 @@ def test_the_page_lists_all_with_their_parameters() -> None:
     assert {name: arguments.split(", ") for name, arguments in calls if name != "pick"} == {
         name: list(draw.parameters) for name, draw in DRAWS.items()
     }
+
+
+@pytest.mark.parametrize("name", ["poisson", "negative_binomial"])
+def test_a_count_is_the_smallest_that_reaches_its_level(name: str) -> None:
+    """Of means from a millionth to a hundred million, one for each row, and of levels near both ends."""
+    generator = np.random.default_rng(8)
+    means = 10 ** generator.uniform(-6, 8, 20_000)
+    levels = np.concatenate([generator.random(19_994), [2.0**-53, 1e-300, 1e-12, 1 - 1e-12, 1 - 2.0**-53, 0.5]])
+    shapes = [] if name == "poisson" else [10 ** generator.uniform(-0.6, 2.9, 20_000)]
+    family = DISTRIBUTIONS[name]
+    parameters = dict(zip(family.parameters, shapes, strict=True))
+    counts = DRAWS[name].drawn(levels, means, *shapes)
+    is_above = counts > 0
+    assert (family.cdf(counts, means, **parameters) >= levels).all()
+    below = family.cdf(np.maximum(counts - 1, 0), means, **parameters)
+    assert (below < levels)[is_above].all()
+
+
+def test_where_a_count_is_looked_for_says_nothing_of_it() -> None:
+    """A guess saves time: from the worst one the same counts are found."""
+    generator = np.random.default_rng(9)
+    levels, means = generator.random(3000), generator.uniform(0, 400, 3000)
+
+    def cdf(x: Any, rows: Any) -> Any:
+        return DISTRIBUTIONS["poisson"].cdf(x, means[rows])
+
+    expected = DRAWS["poisson"].drawn(levels, means)
+    for guess in (np.zeros(3000), np.full(3000, 1e9), np.full(3000, np.nan), generator.uniform(0, 1000, 3000)):
+        assert (count_near(cdf, levels, guess) == expected).all()

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from plotsim_core import ConfigError, from_mapping, generate_tables
 from plotsim_core.columns.formula_values import formula_value, inputs_of
-from plotsim_core.config.formula import FUNCTIONS, PICK, FormulaError, names, parse_formula
+from plotsim_core.config.formula import PICK, FormulaError, names, parse_formula
+from plotsim_core.config.formula_functions import FUNCTIONS
 
 ROWS: list[dict[str, Any]] = [
     {"a": 3, "b": 2.5, "t": "x"},
@@ -229,7 +230,7 @@ def config(*columns: dict[str, Any]) -> dict[str, Any]:
         ("coalesce(sales, 0)", pa.float64(), False),
         ("n > 1", pa.bool_(), False),
         ("sales > 100", pa.bool_(), True),
-        ("'some' if n else 'none'", pa.string(), False),
+        ("'some' if n > 0 else 'none'", pa.string(), False),
         ("floor(sales)", pa.int64(), True),
         ("n ** 2", pa.float64(), False),
         ("(n - 2) ** 0.5", pa.float64(), True),
@@ -289,3 +290,34 @@ def test_a_constant_that_has_no_value_is_refused(formula: str, part: str) -> Non
         from_mapping(config({"name": "made", "type": "expression", "formula": formula}), name="formulas")
     problem = f"facts[0].columns[4].formula: `{part}` has no value: it is larger than any number, or not defined"
     assert [str(actual) for actual in error.value.problems] == [problem]
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        ("n // 0", "`n // 0` has no value: it divides by zero in each row"),
+        ("1 + n % (2 - 2)", "it divides by zero in each row"),
+        ("coalesce(n / 0.0, 1)", "it divides by zero in each row"),
+        ("where(n, 1, 2)", "a number is neither true nor false in .*compare it: n > 0"),
+        ("1 if 3 else 2", "a number is neither true nor false in .*compare it: 3 > 0"),
+        ("n > 3 and n", "a number is neither true nor false in .*compare it: n > 0"),
+        ("not n", "a number is neither true nor false"),
+        ("where('yes', 1, 2)", "a text is neither true nor false"),
+        ("round()", r"round takes 1 to 2 values.*write round\(number, digits\)"),
+        ("round(n, sales)", r"the digits of round.*write round\(number, digits\)"),
+        ("left('abc')", r"left takes 2 values.*write left\(text, letters\)"),
+        ("age(n)", r"write age\(born, at\)"),
+        ("hour(n)", r"is given a number, and takes a moment.*write hour\(moment\)"),
+        ("sqrt('a')", r"counts with a text.*write sqrt\(number\)"),
+    ],
+)
+def test_mistakes_say_what_to_write(formula: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"(?s){message}"):
+        from_mapping(config({"name": "made", "type": "expression", "formula": formula}), name="formulas")
+
+
+def test_every_function_has_a_form_with_as_many_words() -> None:
+    for name, call in FUNCTIONS.items():
+        words = call.words.split(", ")
+        most = len(words) if call.most is None else call.most
+        assert call.least <= len(words) <= most, name

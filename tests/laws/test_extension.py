@@ -168,6 +168,16 @@ def hold_units(raw: Raw, more: Plan) -> None:
     assert not actual, "\n".join(actual)
 
 
+def without_labels(raw: Raw) -> Raw:
+    """Return a config without labels: the intercepts of these are of all segments, so a segment more moves them."""
+    raw = copy.deepcopy(raw)
+    tables = [table for section in ("dimensions", "facts", "events") for table in raw.get(section, [])]
+    for table in tables:
+        if isinstance(table.get("columns"), list):
+            table["columns"] = [column for column in table["columns"] if column.get("type") != "label"]
+    return raw
+
+
 def hold(before: Plan, after: Plan, stop: int | None = None, besides: tuple[str, ...] = ()) -> None:
     """Check that every row of one plan is in the other."""
     actual = unchanged(before, after, stop, besides)
@@ -197,7 +207,7 @@ def test_a_segment_of_stores_takes_references_and_moves_none() -> None:
 @examples(15)
 @given(configs(), st.data())
 def test_a_segment_more_changes_no_row(raw: Raw, data: st.DataObject) -> None:
-    archetype = data.draw(archetypes(plan_length(raw["window"])))
+    raw, archetype = without_labels(raw), data.draw(archetypes(plan_length(raw["window"])))
     hold_units(raw, plan_of(of_every_kind(lambda kind: with_segment(kind, archetype), raw)))
 
 
@@ -205,6 +215,7 @@ def test_a_segment_more_changes_no_row(raw: Raw, data: st.DataObject) -> None:
 @examples(15)
 @given(configs())
 def test_a_segment_in_front_changes_no_row(raw: Raw) -> None:
+    raw = without_labels(raw)
 
     def in_front(kind: Raw) -> Raw:
         more = with_segment(kind)

@@ -90,6 +90,7 @@ HOLES: dict[str, Any] = {
                 {"name": "share", "type": "expression", "formula": "1 / (rank - 1)"},
                 {"name": "rank", "type": "range", "range": [1, 3]},
                 {"name": "of_rank", "type": "case", "by": "rank", "cases": {"2": "faker.word"}},
+                {"name": "is_first", "type": "label", "odds": "1 / (rank - 1)", "rate": 0.3},
                 {"name": "owner_id", "type": "ref.dim_owner"},
                 {"name": "owner_name", "type": "lookup.dim_owner.owner_name"},
             ],

@@ -6,6 +6,7 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -152,6 +153,11 @@ CASES = {
     ),
     "a value out of range": Case(
         "values_in_range", "fct_revenue.mrr", {"fct_revenue": "UPDATE t SET mrr = -5 WHERE rowid = 7"}
+    ),
+    "labels that are true too often": Case(
+        "labels_follow_odds",
+        "fct_support_tickets.is_upset",
+        {"fct_support_tickets": "UPDATE t SET is_upset = true WHERE rowid % 8 = 0"},
     ),
     "a shuffled metric": Case(
         "means_follow_trajectory",
@@ -308,13 +314,19 @@ _LINKED = {
 }
 
 
+def with_label(fact: dict[str, Any]) -> dict[str, Any]:
+    """Return a fact with a label whose odds follow its metric."""
+    label = {"name": "is_upset", "type": "label", "odds": "-nps / 20", "rate": 0.1}
+    return {**fact, "columns": [*fact["columns"], label]}
+
+
 @pytest.fixture(scope="module")
 def plan() -> Plan:
     """The plan of the saas dataset, four times its size, with what only some of its checks look at."""
     raw = read(api.template("saas"))
     shown = {
         "facts": [
-            *raw["facts"],
+            *(with_label(fact) if fact["name"] == "fct_support_tickets" else fact for fact in raw["facts"]),
             {"name": "snp_company", "snapshot_of": "dim_company", "every": "quarter"},
             {"name": "snp_user", "snapshot_of": "dim_user", "every": "once"},
         ],

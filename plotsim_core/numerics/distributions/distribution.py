@@ -15,6 +15,10 @@ from plotsim_core.numerics.bounds import Bound
 Support = Literal["real", "positive", "unit", "count"]
 
 
+def _no_guess(score: Floats, mean: Floats, *parameters: Floats) -> Floats:
+    return np.zeros(score.shape) + mean
+
+
 @dataclass(frozen=True)
 class Distribution:
     """A family whose members are picked out by their mean and its shape parameters.
@@ -25,7 +29,8 @@ class Distribution:
     the means at trajectory position 0 and 1 lie when a config does not give them.
 
     With `inflated`, the parameter `zeros` is the share of zeros that are mixed in, and both functions are those of the
-    rest: they take its mean, mean / (1 - zeros), and do not take `zeros`.
+    rest: they take its mean, mean / (1 - zeros), and do not take `zeros`. Of counts, `guess(score, mean, *parameters)` is
+    about the one at a normal score, where the exact one is looked for.
     """
 
     support: Support
@@ -34,6 +39,7 @@ class Distribution:
     means: tuple[float, float]
     parameters: Mapping[str, Bound] = field(default_factory=dict)
     inflated: bool = False
+    guess: Callable[..., Floats] = _no_guess
 
     def split(self, parameters: Iterable[tuple[str, float]]) -> tuple[dict[str, float], float]:
         """Return (parameters of the two functions, share of zeros mixed in)."""

@@ -27,4 +27,14 @@ def _quantile(u: Floats, mean: Floats, shape: float) -> Floats:
     return inverse_of_counts(lambda x: _cdf(x, mean, shape), u, high, _HALVINGS)
 
 
-DISTRIBUTIONS.add("negative_binomial", Distribution("count", _quantile, _cdf, (0.1, 1.0), {"shape": Bound(2, 0.2, 1000)}))
+def _guess(score: Floats, mean: Floats, shape: Floats) -> Floats:
+    """The gamma distribution of the same variance by the cube of Wilson and Hilferty."""
+    gamma_shape = mean / (1.0 + mean / shape)
+    root = 1.0 - 1.0 / (9.0 * gamma_shape) + score / (3.0 * np.sqrt(gamma_shape))
+    counts: Floats = mean * np.maximum(root, 0.0) ** 3 - 0.5
+    return counts
+
+
+DISTRIBUTIONS.add(
+    "negative_binomial", Distribution("count", _quantile, _cdf, (0.1, 1.0), {"shape": Bound(2, 0.2, 1000)}, guess=_guess)
+)

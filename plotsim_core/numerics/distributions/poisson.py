@@ -25,4 +25,9 @@ def _quantile(u: Floats, mean: Floats) -> Floats:
     return inverse_of_counts(lambda x: _cdf(x, mean), u, mean + 12.0 * np.sqrt(mean) + 30.0, _HALVINGS)
 
 
-POISSON = DISTRIBUTIONS.add("poisson", Distribution("count", _quantile, _cdf, (0.1, 1.0)))
+def _guess(score: Floats, mean: Floats) -> Floats:
+    """The expansion of Cornish and Fisher to its second term."""
+    return mean + score * np.sqrt(mean) + (score * score - 1.0) / 6.0
+
+
+POISSON = DISTRIBUTIONS.add("poisson", Distribution("count", _quantile, _cdf, (0.1, 1.0), guess=_guess))

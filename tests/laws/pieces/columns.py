@@ -57,6 +57,7 @@ def add(draw: st.DrawFn, raw: Raw) -> None:
             *(_CASES if draw(st.integers(0, 3)) == 0 else ()),
             *(_ABROAD if draw(st.integers(0, 3)) == 0 else ()),
             *(_LETTER if draw(st.integers(0, 3)) == 0 else ()),
+            *(_LABELS if draw(st.integers(0, 3)) == 0 else ()),
             *(_DATES if draw(st.integers(0, 3)) == 0 else ()),
         ]
     if draw(st.booleans()):
@@ -74,6 +75,7 @@ _HIDDEN = (
 _CASES = (
     {"name": "sort", "type": "choice", "values": ["a", "b", "c"]},
     {"name": "by_sort", "type": "case", "by": "sort", "cases": {"a": "faker.word", "b": "static.x", "else": "geo.city"}},
+    {"name": "drawn_by_sort", "type": "case", "by": "sort", "cases": {"a": "= normal(3, 1)", "c": "= poisson(4) + 1"}},
 )
 """A column, and one that is by it."""
 _ABROAD = (
@@ -103,6 +105,12 @@ _LETTER = (
     },
 )
 """Columns, and a text that is by one and reads the others."""
+_LABELS = (
+    {"name": "load", "type": "range", "range": [0, 9]},
+    {"name": "is_full", "type": "label", "odds": "load - 5", "rate": 0.3},
+    {"name": "is_sent", "type": "label", "odds": "load / 5 - 2 * is_full", "rate": 0.6, "nulls": 0.1},
+)
+"""Labels whose odds follow a column, and another label."""
 _DATES = (
     {"name": "born_on", "type": "faker.date_of_birth"},
     {"name": "due_on", "type": "expression", "formula": "month_end(add_months(born_on, poisson(200))) - 3"},

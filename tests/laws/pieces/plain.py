@@ -22,6 +22,7 @@ _COLUMNS: tuple[Raw, ...] = (
     {"name": "colour", "type": "static.red,green,blue"},
 )
 _FORMULA: Raw = {"name": "gross", "type": "expression", "formula": "price * 1.2"}
+_LABEL: Raw = {"name": "is_member", "type": "label", "odds": "age / 20", "rate": 0.4}
 
 
 @st.composite
@@ -70,6 +71,8 @@ def _tables(draw: st.DrawFn) -> list[Raw]:
         columns = [dict(column) for column in columns]
         if any(column["name"] == "price" for column in columns) and draw(st.booleans()):
             columns.append(dict(_FORMULA))
+        if any(column["name"] == "age" for column in columns) and draw(st.booleans()):
+            columns.append(dict(_LABEL))
         if tables and draw(st.booleans()):
             parent = draw(st.sampled_from(tables))["name"]
             columns.append({"name": f"{parent}_id", "type": f"ref.{parent}"})

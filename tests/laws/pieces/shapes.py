@@ -18,6 +18,7 @@ COUNTS = (
     {"zipf": 2.0, "between": [1, 5]},
     {1: 3, 4: 1},
 )
+BY_TONE = {"by": "tone", "cases": {"dark": [0, 3], "light": {"poisson": 2}, "else": 1}}
 DEALT = ({"exact": 60}, {"exact": 60, "shape": 0.5}, {"exact": 60, "zipf": 1.0})
 
 
@@ -27,6 +28,7 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
     size = {"name": "size", "type": "range", "range": [1, 9999]}
     number = {"name": "number", "type": "sequence"}
     at = {"name": "at", "type": "timestamp"}
+    tone = {"name": "tone", "type": "choice", "values": ["dark", "light", "none"]}
     key = {"name": "key_id", "type": "id"}
     part_size = {"name": "part_size", "type": "lookup.parts.size"}
 
@@ -50,8 +52,8 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
         "words": {"per": "calls", "rows": count(), "columns": [number, size]},
         "replies": {"per": "calls", "rows": draw(st.sampled_from([[1, 3], 2])), **kept(calls > 60), "columns": [key, size]},
         "keys": {"per": "shop", "rows": draw(st.sampled_from([1, [1, 3], 2])), "columns": [key, size]},
-        "rings": {"per": "shop", "rows": draw(st.sampled_from([2, [0, 3]])), "columns": [number, size]},
-        "charms": {"per": "rings", "rows": count(), "columns": [number, size]},
+        "rings": {"per": "shop", "rows": draw(st.sampled_from([2, [0, 3]])), "columns": [number, size, tone]},
+        "charms": {"per": "rings", "rows": draw(st.sampled_from([count(), BY_TONE])), "columns": [number, size]},
         "notches": {"per": "keys", "rows": count(), **kept(), "columns": [{"name": "notch_id", "type": "id"}, size]},
         "teeth": {
             "per": "notches",
