@@ -96,6 +96,7 @@ EXPLAINED = {
     "Treatment": "statistics.md#treatment",
     "Connection": "statistics.md#correlation",
     "Lifecycle": "lifecycle.md",
+    "Window": "minutes.md",
     "Calendar": "calendar.md",
     "Rhythm": "calendar.md#rhythm",
     "SourceSystem": "record_linkage.md",

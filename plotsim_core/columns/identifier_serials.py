@@ -22,7 +22,7 @@ from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.arrays import Integers
-from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
+from plotsim_core.numerics.codes import COHORT, COHORTS, LATER
 from plotsim_core.numerics.pairing import pair_numbers
 from plotsim_core.numerics.random import key
 from plotsim_core.plan.plan import TablePlan
@@ -124,7 +124,7 @@ class Capacity:
 
 def capacities(table: Table, dataset: Dataset, total: int) -> list[Capacity]:
     """Return the capacity of `total` numbers for each segment's units, in a dimension of units or of their children."""
-    share, length = number_division(total).share, PERIODS[dataset.grain.name]
+    share, length = number_division(total).share, dataset.grain.cohort
     return [
         _segment_capacity(segment, dataset.scale, share // table.per_unit_of(segment.name)[1], length)
         for segment in dataset.segments

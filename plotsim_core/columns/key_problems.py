@@ -21,7 +21,7 @@ from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import Table
 from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.codes import COHORTS, PERIODS
+from plotsim_core.numerics.codes import COHORTS
 from plotsim_core.numerics.pairing import pair_numbers
 
 _TIMES, _MORE = 8, 16
@@ -122,7 +122,7 @@ def _spans(segment: Segment, units: int, dataset: Dataset) -> Iterator[tuple[int
     count = max(1, round(segment.count * dataset.scale))
     yield first_place(segment.name, "start", units), count, segment.name
     if isinstance(segment.arrival, OngoingArrival):
-        cohort_periods, stop = PERIODS[dataset.grain.name], dataset.stop
+        cohort_periods, stop = dataset.grain.cohort, dataset.stop
         size = int(segment.arrival.per_period * dataset.scale * cohort_periods) + 1
         cohorts = COHORTS if stop is None else min(COHORTS, -(-(stop - dataset.first) // cohort_periods))
         last = np.full(cohorts, size - 1, dtype=np.int64)

@@ -74,15 +74,15 @@ class _LayerOfMetric(MetricSource):
         return scope.unknown_metric(self.metric, "type")
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        metric, grain = metric_named(self.metric, dataset), dataset.grain.name
+        metric, grain = metric_named(self.metric, dataset), dataset.grain
         subject = f"{label(metric)}{self.qualifier}"
         if "crowd" in table.knows:
-            return f"{subject}, the {'sum' if metric.sized else 'mean'} over all {dataset.plural} of the {grain}."
+            return f"{subject}, the {'sum' if metric.sized else 'mean'} over all {dataset.plural} of the {grain.noun}."
         low, high = (number_text(mean) for mean in (metric.means if metric.polarity == "positive" else metric.means[::-1]))
         text = f"{subject}, on average from {low} to {high} along the trajectory."
         if metric.follows is None:
             return text
-        delay = f"{metric.delay} {grain}s" if metric.delay != 1 else f"one {grain}"
+        delay = f"{metric.delay} {grain.plural}" if metric.delay != 1 else f"one {grain.noun}"
         return f"{text} It follows {phrase(metric.follows)} by {delay}."
 
     def text_decimals(self, dataset: Dataset) -> int | None:

@@ -9,7 +9,7 @@ from plotsim_core.config.parts import Parts
 from plotsim_core.config.segments import LinearArrival, OngoingArrival, Segment, StepArrival, UniformArrival
 from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem, value_text
-from plotsim_core.numerics.codes import COHORT, COHORTS, LARGEST_SEGMENT, LATER, PERIODS, segment_number
+from plotsim_core.numerics.codes import COHORT, COHORTS, LARGEST_SEGMENT, LATER, segment_number
 from plotsim_core.numerics.quantiles import MeanUnreachable, quantile_table
 
 
@@ -56,17 +56,17 @@ def _arrival(path: str, segment: Segment, length: int) -> Iterator[Problem]:
 def _ongoing_arrival(
     path: str, segment: Segment, arrival: OngoingArrival, window: Window, scale: float
 ) -> Iterator[Problem]:
-    cohort_periods = PERIODS[window.grain.name]
+    cohort_periods = window.grain.cohort
     limit = (COHORT - 1) / cohort_periods
     if arrival.per_period * scale > limit:
-        message = f"{arrival.per_period * scale:g} units per {window.grain.name}, scale included, are more than {limit:,.0f}"
+        message = f"{arrival.per_period * scale:g} units per {window.grain.noun}, scale included, are more than {limit:,.0f}"
         yield Problem(f"{path}.arrival.per_period", message, "split the segment: so many of one have keys of their own")
     if scale * segment.count > LATER:
         yield Problem(f"{path}.count", f"more than {LATER} units to begin with, scale included")
     if window.stop is not None and window.stop - window.first == 1:
-        yield Problem(f"{path}.arrival", f"has no effect: the window has one {window.grain.name}, and nobody comes later")
+        yield Problem(f"{path}.arrival", f"has no effect: the window has one {window.grain.noun}, and nobody comes later")
     if window.stop is not None and window.stop - window.first > COHORTS * cohort_periods:
-        span_message = f"units arrive for at most {COHORTS * cohort_periods:,} {window.grain.name}s, the window has more"
+        span_message = f"units arrive for at most {COHORTS * cohort_periods:,} {window.grain.plural}, the window has more"
         yield Problem(f"{path}.arrival", span_message)
 
 

@@ -1,9 +1,9 @@
 """Cohorts: where in the roster the units of ongoing arrivals are, without counting anybody.
 
 First come the units that the segments have by themselves, segment by segment. Those who arrive later follow in cohorts, so
-many periods of arrivals each (`PERIODS`), and within a cohort segment by segment. So no unit's place moves as time goes on,
-and the first places are all that a slice needs. A unit's address and key know no place: they know the segment, the cohort
-and the number in it.
+many periods of arrivals each (`Grain.cohort`), and within a cohort segment by segment. So no unit's place moves as time goes
+on, and the first places are all that a slice needs. A unit's address and key know no place: they know the segment, the
+cohort and the number in it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.arrays import Integers
-from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
+from plotsim_core.numerics.codes import COHORT, COHORTS, LATER
 from plotsim_core.numerics.random import fold, key, uniforms, words
 from plotsim_core.plan.plan import Population
 
@@ -45,9 +45,7 @@ def layout(population: Population) -> Layout:
     for column, index in enumerate(ongoing_segments):
         segment = population.segments[index]
         u = uniforms(key(population.seed, "cohort"), fold(np.array([segment.address]), words(cohorts)))
-        sizes[:, column] = np.floor(
-            segment.rate * PERIODS[population.grain.name] + u
-        )  # more when the rate is higher, never fewer
+        sizes[:, column] = np.floor(segment.rate * population.grain.cohort + u)  # more when the rate is higher, never fewer
     count = np.concatenate([start_counts, sizes.ravel()])
     firsts = np.cumsum(count) - count
     cohort = np.repeat(cohorts, len(ongoing_segments))
@@ -66,7 +64,7 @@ def layout(population: Population) -> Layout:
 
 def begins(population: Population, cohort: Integers) -> Integers:
     """Return the first period in which units of cohorts arrive."""
-    return population.first + 1 + cohort * PERIODS[population.grain.name]
+    return population.first + 1 + cohort * population.grain.cohort
 
 
 def units_by(population: Population, stop: int) -> int:
@@ -76,11 +74,11 @@ def units_by(population: Population, stop: int) -> int:
     """
     if not any(segment.rate > 0 for segment in population.segments):
         return population.units
-    cohorts = -(-max(0, stop - population.first - 1) // PERIODS[population.grain.name])
+    cohorts = -(-max(0, stop - population.first - 1) // population.grain.cohort)
     if cohorts > COHORTS:
-        limit = COHORTS * PERIODS[population.grain.name]
+        limit = COHORTS * population.grain.cohort
         raise UsageError(
-            f"{population.dataset.plural} arrive for at most {limit:,} {population.grain.name}s; begin a new window"
+            f"{population.dataset.plural} arrive for at most {limit:,} {population.grain.plural}; begin a new window"
         )
     return int(layout(population).edges[cohorts])
 

@@ -71,12 +71,12 @@ def rhythm_of(population: Population, declared: Rhythm | None) -> shapes.Rhythm 
 
 
 def period_factors(population: Population, weights: shapes.Rhythm, periods: Integers) -> Floats:
-    """Return what a rhythm multiplies the usual of a day or an hour by, shape (periods,); 1 for longer periods."""
-    if population.grain.name not in ("day", "hour"):
+    """Return what a rhythm multiplies the usual of a day or a part of one by, shape (periods,); 1 for longer periods."""
+    if not population.grain.is_within_day:
         return np.ones(len(periods))
     starts = population.grain.starts(periods)
     factors = day_weights(population, weights, starts.astype("datetime64[D]").astype(np.int64))
-    if population.grain.name == "hour":
+    if population.grain.is_part_of_day:
         factors = factors * weights.of_hours(starts.astype("datetime64[h]").astype(np.int64) % 24)
     return factors
 
@@ -84,7 +84,7 @@ def period_factors(population: Population, weights: shapes.Rhythm, periods: Inte
 def metric_factors(population: Population, metric: MetricPlan, periods: Integers) -> Floats | None:
     """Return what the rhythm multiplies the means of a metric by, shape (periods,); None where it does not."""
     sensitivity = metric.spec.follows_rhythm
-    if population.dataset.rhythm is None or sensitivity == 0 or population.grain.name not in ("day", "hour"):
+    if population.dataset.rhythm is None or sensitivity == 0 or not population.grain.is_within_day:
         return None
     factors = period_factors(population, shape(population.dataset.calendar, population.dataset.rhythm), periods)
     return np.maximum(1.0 + sensitivity * (factors - 1.0), SMALLEST_FACTOR)
@@ -96,7 +96,7 @@ def event_factors(
     """Return what the number of events in proportion to a metric (None: to none) is multiplied by, so that it has the rhythm
     of the events whatever that of the metric is, shape (periods,); None where it is not."""
     weights = rhythm_of(population, declared)
-    if weights is None or population.grain.name not in ("day", "hour"):
+    if weights is None or not population.grain.is_within_day:
         return None
     metric_part = None if metric is None else metric_factors(population, metric, periods)
     factors = period_factors(population, weights, periods)

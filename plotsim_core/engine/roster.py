@@ -19,7 +19,7 @@ from plotsim_core.config.segments import (
 from plotsim_core.engine.cohorts import begins, layout
 from plotsim_core.engine.treatment import treated_units
 from plotsim_core.numerics.arrays import Floats
-from plotsim_core.numerics.codes import PERIODS, segment_number, unit_codes
+from plotsim_core.numerics.codes import segment_number, unit_codes
 from plotsim_core.numerics.random import Words, fold, key, normals, uniforms, words
 from plotsim_core.numerics.shares import cycle
 from plotsim_core.numerics.tenure import mixed_ages, total_tenure
@@ -137,7 +137,7 @@ def _lives(
     """Return (arrival, leaves, begin, course) of units."""
     u = uniforms(key(population.seed, "arrival"), address)
     is_later = cohort >= 0
-    spread = (u * PERIODS[population.grain.name]).astype(np.int64)
+    spread = (u * population.grain.cohort).astype(np.int64)
     arrival = np.where(is_later, begins(population, cohort) + spread, population.first)
     curve_start, last_period = arrival.copy(), np.full(len(u), NEVER)
     course = np.full(len(u), population.span, dtype=np.int64)

@@ -92,7 +92,7 @@ class Fact(AnyFact):
 
     def describe(self, dataset: Dataset) -> str:
         subject = f"{self.measured_metrics()} of each {phrase(dataset.unit)}"
-        return f"{subject}, one row per {phrase(dataset.unit)} and {dataset.grain.name}."
+        return f"{subject}, one row per {phrase(dataset.unit)} and {dataset.grain.noun}."
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from needs_references(self, scope)

@@ -171,7 +171,7 @@ class GridInTime(_PlainGrid):
         return spelled(shape, per=shape.per[:-1]) if is_plain and shape.has_one_row_each else None
 
     def describe(self, dataset: Dataset) -> str:
-        return f"A row for each combination of {enumeration(self.per)} in each {dataset.grain.name}."
+        return f"A row for each combination of {enumeration(self.per)} in each {dataset.grain.noun}."
 
     def cuts(self, population: Population, table: TablePlan) -> tuple[Cut, ...]:
         return ("periods",)
@@ -226,7 +226,7 @@ class UnitGrid(_Grid):
         first = dataset.plural if self.per[0] == UNIT else self.per[0]
         nouns = enumeration([first, *self.per[1:]])
         they = "these units are" if self.other_units else f"the {dataset.unit} is"
-        return f"A row for each of {nouns} in each {dataset.grain.name} in which {they} there."
+        return f"A row for each of {nouns} in each {dataset.grain.noun} in which {they} there."
 
     @property
     def plain_parts(self) -> tuple[str, ...]:

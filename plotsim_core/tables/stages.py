@@ -57,6 +57,6 @@ def stage_table(plan: Plan, name: str) -> TablePlan:
     description, columns = STAGES[stage]
     dimensions = (population.dataset.date_dimension, population.dimension.spec)
     references = [column(key_name(dimension), f"ref.{dimension.name}") for dimension in dimensions]
-    description = description.format(unit=phrase(population.unit), grain=population.grain.name)
+    description = description.format(unit=phrase(population.unit), grain=population.grain.noun)
     spec = Fact(name=name, columns=tuple(references + columns(population.dataset)), description=description)
     return replace(table_plan(spec, population.dataset, complete=False), population=population.unit)

@@ -168,7 +168,7 @@ def test_each_part_of_a_date_in_each_type_is_the_same_in_todays_words() -> None:
 DAYS = """
 about: Days
 unit: shop
-window: [2024-03-01, 2024-04-02, day]
+window: [2024-03-01, 2024-04-02, 30 minutes]
 calendar: { holidays: US }
 rhythm: { holidays: 0.5 }
 metrics: [{ name: sales, type: amount, polarity: positive, range: [1, 9] }]
