@@ -199,6 +199,8 @@ def _life_text(population: Population, segment: SegmentPlan) -> str:
             clauses.append(f"so in the long run about {segment.rate * spec.tenure.mean:,.0f} are there")
     if spec.span is not None:
         clauses.append(f"a curve takes {spec.span}")
+    if spec.silence is not None:
+        clauses.append(f"silent in {spec.silence.share:.1%} of their {grain.plural}")
     return "; ".join([*clauses, *([f"after it: {spec.after}"] if spec.after != "hold" else [])])
 
 

@@ -111,14 +111,10 @@ def keys_made(plan: Plan, keys: Sequence[str], stored: Collection[str], is_state
 
 def partition_of(plan: Plan, date_key: int) -> str | None:
     """Return the key of the partition that holds the period of a date key; None for a number that is no date."""
-    digits = str(date_key)
     try:
-        if len(digits) != plan.grain.key_length:
-            return None
-        moment = datetime.strptime(digits, plan.grain.key_format)
+        return key_of(plan, plan.grain.period_of_key(date_key))
     except ValueError:
         return None
-    return key_of(plan, _period_at(plan.grain, moment))
 
 
 def latest_complete(plan: Plan, now: datetime) -> int:

@@ -18,7 +18,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import add_source
 from plotsim_core.config.column_source import MEANS, STORED_VALUES, TRUE_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.effects import null_rate
+from plotsim_core.config.effects import may_be_null
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name
 from plotsim_core.config.read_columns import column
@@ -121,7 +121,7 @@ class StoredMetric(_LayerOfMetric):
     stage = STORED_VALUES
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
-        return null_rate(dataset, metric_named(self.metric, dataset)) > 0
+        return may_be_null(dataset, metric_named(self.metric, dataset))
 
     @property
     def stored_metric(self) -> str:

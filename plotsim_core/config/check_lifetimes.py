@@ -28,6 +28,24 @@ def lives(parts: Parts) -> Iterator[Problem]:
         else:
             yield from _arrival(path, segment, length)
         yield from _life_ends(path, segment, window)
+    if parts.kind is None:
+        for kind in parts.kinds:
+            yield from _silences(kind, parts)
+
+
+def _silences(kind: Parts, whole: Parts) -> Iterator[Problem]:
+    """Yield silent stretches of units of a kind where no table could lack rows for them: neither one of their own, nor a
+    grid of another kind that combines them."""
+    own_tables = [declaration.table for declaration in kind.tables if declaration.name not in kind.inherited_tables]
+    all_tables = [declaration.table for declaration in whole.declared_tables]
+    names = {table.name for table in own_tables if table is not None}
+    has_rows = any(table is not None and "cell" in table.knows for table in own_tables)
+    if has_rows or any(table is None or names & {*table.combined_units} for table in all_tables):
+        return
+    prefix = f"{kind.path}." if kind.path else ""
+    for path, segment in kind.segments:
+        if segment.silence is not None:
+            yield Problem(f"{prefix}{path}.silence", "has no effect: no table has rows of units in periods")
 
 
 def _arrival(path: str, segment: Segment, length: int) -> Iterator[Problem]:

@@ -110,6 +110,14 @@ class Grain:
             raise ValueError(f"{text!r} is not a date or a period")
         return int(self.holding(np.array([np.datetime64(text).astype("datetime64[s]")]))[0])
 
+    def period_of_key(self, key: int | str) -> int:
+        """Return the number of the period of a date key. Raises ValueError for another number."""
+        digits = str(key)
+        if len(digits) != self.key_length:
+            raise ValueError(f"{key} is no date key: it has {len(digits)} digits, not {self.key_length}")
+        hour, minute = digits[8:10] or "00", digits[10:12] or "00"
+        return self.read(f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}T{hour}:{minute}")
+
     def label(self, period: int) -> str:
         """Return the label of one period, as people write it (`2023-01`, `2023-W05`, `2023-Q2`)."""
         return self.labels(self.starts(np.array([period], dtype=np.int64)))[0]

@@ -348,10 +348,8 @@ def _stored_periods(plan: Plan, connection: duckdb.DuckDBPyConnection, relations
 
 def _period_of_key(grain: Grain, key: int) -> int | None:
     """Return the period of a date key; None for an invalid key."""
-    digits = str(key)
-    day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
     try:
-        return grain.read(day if len(digits) == 8 else f"{day}T{digits[8:10]}:{digits[10:] or '00'}")
+        return grain.period_of_key(key)
     except ValueError:
         return None
 

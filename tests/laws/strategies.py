@@ -165,6 +165,11 @@ def segment_lists(draw: st.DrawFn, metrics: list[Raw], length: int) -> list[Raw]
             segment["baseline"] = {metric["name"]: word if count % 2 else own_means}
         if draw(st.integers(0, 3)) == 0:
             segment["seasonal_sensitivity"] = draw(shares(-0.5, 1.5))
+        if draw(st.integers(0, 3)) == 0:
+            segment["silence"] = {
+                "rate": draw(shares(0.01, 0.1)),
+                "length": draw(st.sampled_from([1, 3, [1, 4], [2, 6]])),
+            }
         if draw(st.integers(0, 2)) == 0:
             segment["treatment"] = {
                 "fraction": draw(shares(0.1, 1)),
