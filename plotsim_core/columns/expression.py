@@ -64,6 +64,10 @@ class Expression(ColumnSource):
     formula: Annotated[str, Field(min_length=1)]
     """The `formula`."""
 
+    @property
+    def formula_text(self) -> str | None:
+        return self.formula
+
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         try:
             return FORMULA_TYPES[kind_of(parse_formula(self.formula), _kinds(self, dataset))]
@@ -148,6 +152,7 @@ class Expression(ColumnSource):
                 {name: other.decimal_places for name, other in columns.items()},
                 len(rows),
                 lambda node: rows.uniforms(table, column, "draw", str(places[id(node)])),
+                rows.block.population.dataset.calendar,
             )
             result = formula_value(tree, inputs)
             if isinstance(result, pa.Array):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plotsim_core.config.calendar import Calendar, Rhythm
+from plotsim_core.config.formula import reads_calendar
 from plotsim_core.config.holidays import known_years
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.scope import Scope
@@ -28,10 +29,12 @@ def calendars(parts: Parts) -> Iterator[Problem]:
         return
     dates = scope.date_dimension
     rhythms = [rhythm for _, rhythm, _ in _rhythms(parts)]
+    has_formula = any(map(reads_calendar, _formulas(parts)))
     for name, columns in _SHOWING_COLUMNS.items():
         is_used = (name == "holidays" and any(rhythm.holidays is not None for rhythm in rhythms)) or (
             name == "weekend" and any(isinstance(rhythm.weekdays, str) and rhythm.weekdays != "even" for rhythm in rhythms)
         )
+        is_used |= has_formula and name != "fiscal_year_starts"
         if name not in calendar.model_fields_set or is_used or dates is None or "" in scope.tables:
             continue
         if not {column.source.date_part(column) for column in dates.columns} & set(columns):
@@ -40,6 +43,15 @@ def calendars(parts: Parts) -> Iterator[Problem]:
             yield Problem(f"calendar.{name}", "has no effect: nothing shows it", hint)
     if scope.window is not None:
         yield from _years(calendar, scope)
+
+
+def _formulas(parts: Parts) -> Iterator[str]:
+    """Yield the formulas of the tables of all kinds of unit: of columns, of their nulls, and of the rows that are kept."""
+    for table in (declaration.table for declaration in parts.declared_tables):
+        for column in table.columns if table is not None else ():
+            yield from filter(None, (column.source.formula_text, column.nulls and column.nulls.where))
+        if table is not None and table.filter is not None:
+            yield table.filter
 
 
 def _years(calendar: Calendar, scope: Scope) -> Iterator[Problem]:
