@@ -100,6 +100,7 @@ EXPLAINED = {
     "Lifecycle": "lifecycle.md",
     "Window": "minutes.md",
     "Calendar": "calendar.md",
+    "FiscalWeeks": "calendar.md#fiscal-weeks",
     "Rhythm": "calendar.md#rhythm",
     "SourceSystem": "record_linkage.md",
     "Issue": "quality.md",

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from plotsim_core.arrow import ArrowArray, taken
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.column_source import SOURCES, USUAL_SOURCES, with_options
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
@@ -27,6 +28,7 @@ from plotsim_core.errors import Problem
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.calendar import GRAINS, Moments, date_keys, iso_year_week
+from plotsim_core.numerics.fiscal_weeks import month_of_week, years_and_weeks
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 _MONTHS = [
@@ -58,7 +60,7 @@ class DatePart:
     """A part of a date. `forms` maps each type that its column may have, the usual one first, to its values.
 
     `within` is the longest span over which it is constant. `longest` is the length in minutes of the longest period that it
-    is said of, None for all; `is_nullable` marks a part that some dates lack.
+    is said of, None for all; `is_nullable` marks a part that some dates lack, `is_fiscal` one of the fiscal year.
     """
 
     forms: dict[str, Value]
@@ -66,6 +68,7 @@ class DatePart:
     within: str = ""
     longest: int | None = None
     is_nullable: bool = False
+    is_fiscal: bool = False
 
 
 def _number_forms(part: Value) -> dict[str, Value]:
@@ -113,13 +116,29 @@ def _day_of_month(population: Population, periods: Integers, starts: Moments) ->
 
 def _fiscal_year(population: Population, periods: Integers, starts: Moments) -> Integers:
     calendar = population.dataset.calendar
-    is_started = _month(population, periods, starts) >= calendar.fiscal_year_starts
     by_end_year = calendar.fiscal_year_starts > 1 and calendar.fiscal_year_named == "end"
+    if calendar.fiscal_weeks is not None:
+        return _fiscal_weeks(calendar, starts)[0] + by_end_year
+    is_started = _month(population, periods, starts) >= calendar.fiscal_year_starts
     return _year(population, periods, starts) + is_started - (0 if by_end_year else 1)
 
 
 def _fiscal_month(population: Population, periods: Integers, starts: Moments) -> Integers:
-    return (_month(population, periods, starts) - population.dataset.calendar.fiscal_year_starts) % 12 + 1
+    calendar = population.dataset.calendar
+    if calendar.fiscal_weeks is not None:
+        return month_of_week(_fiscal_weeks(calendar, starts)[1], calendar.fiscal_weeks.month_lengths)
+    return (_month(population, periods, starts) - calendar.fiscal_year_starts) % 12 + 1
+
+
+def _fiscal_week(population: Population, periods: Integers, starts: Moments) -> Integers:
+    return _fiscal_weeks(population.dataset.calendar, starts)[1]
+
+
+def _fiscal_weeks(calendar: Calendar, starts: Moments) -> tuple[Integers, Integers]:
+    """Return the year in whose month the fiscal year of each day begins, and the number of its week."""
+    weeks = calendar.fiscal_weeks
+    assert weeks is not None  # checked
+    return years_and_weeks(_days(starts), calendar.fiscal_year_starts, weeks.weekday, weeks.starts == "nearest")
 
 
 def _is_holiday(population: Population, periods: Integers, starts: Moments) -> Any:
@@ -215,12 +234,16 @@ for _name, _part in {
         "Number of holidays in the {grain}",
     ),
     "fiscal_year": DatePart(
-        _number_forms(_fiscal_year), "Fiscal year, named after the calendar year that it {named} in", "month"
+        _number_forms(_fiscal_year), "Fiscal year, named after the calendar year that it {named} in", "month", is_fiscal=True
     ),
     "fiscal_quarter": DatePart(
-        _number_forms(lambda *args: (_fiscal_month(*args) - 1) // 3 + 1), "Quarter of the fiscal year, 1 to 4", "month"
+        _number_forms(lambda *args: (_fiscal_month(*args) - 1) // 3 + 1),
+        "Quarter of the fiscal year, 1 to 4",
+        "month",
+        is_fiscal=True,
     ),
-    "fiscal_month": DatePart(_number_forms(_fiscal_month), "Month of the fiscal year, 1 to 12", "month"),
+    "fiscal_month": DatePart(_number_forms(_fiscal_month), "Month of the fiscal year, 1 to 12", "month", is_fiscal=True),
+    "fiscal_week": DatePart(_number_forms(_fiscal_week), "Week of the fiscal year, 1 to 53", "week", is_fiscal=True),
     "period_label": DatePart(
         {"string": lambda population, periods, starts: population.grain.labels(starts)}, "The {grain} as people write it"
     ),
@@ -331,6 +354,9 @@ class _PartOfDate(ColumnSource):
             span, hint = ("a day", "`holidays` and `working_days` count them") if is_of_days else ("a time", "leave it out")
             yield Problem(place, f"{name} is said of {span}, and the dates are those of {grain.plural}", hint)
         calendar = scope.calendar
+        if name == "fiscal_week" and calendar is not None and calendar.fiscal_weeks is None:
+            hint = "give `calendar: { fiscal_weeks: { pattern: 4-4-5 } }`; `week` is that of the calendar year"
+            yield Problem(place, "a fiscal year has no weeks: it is one of months", hint)
         if name in ("is_holiday", "holiday_name", "holidays") and calendar is not None and not calendar.holidays:
             yield Problem(place, "no day is a holiday", "give `calendar: { holidays: US }`, or a list of them")
 
@@ -344,7 +370,8 @@ class _PartOfDate(ColumnSource):
         )
         if not part.within:
             return f"{text}."
-        is_constant = part.within in (grain.name, *grain.coarser)
+        within = "week" if part.is_fiscal and dataset.calendar.fiscal_weeks is not None else part.within
+        is_constant = within in (grain.name, *grain.coarser)
         return f"{text}." if is_constant else f"{text}, at the start of the {grain.noun}."
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:

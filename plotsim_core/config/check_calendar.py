@@ -15,7 +15,8 @@ from plotsim_core.errors import Problem
 from plotsim_core.numerics.calendar import Grain
 
 _SHOWING_COLUMNS = {
-    "fiscal_year_starts": ("fiscal_year", "fiscal_quarter", "fiscal_month"),
+    "fiscal_year_starts": ("fiscal_year", "fiscal_quarter", "fiscal_month", "fiscal_week"),
+    "fiscal_weeks": ("fiscal_year", "fiscal_quarter", "fiscal_month", "fiscal_week"),
     "weekend": ("is_weekend", "is_working_day", "working_days"),
     "holidays": ("is_holiday", "holiday_name", "is_working_day", "working_days", "holidays"),
 }
@@ -34,12 +35,13 @@ def calendars(parts: Parts) -> Iterator[Problem]:
         is_used = (name == "holidays" and any(rhythm.holidays is not None for rhythm in rhythms)) or (
             name == "weekend" and any(isinstance(rhythm.weekdays, str) and rhythm.weekdays != "even" for rhythm in rhythms)
         )
-        is_used |= has_formula and name != "fiscal_year_starts"
+        is_used |= has_formula and name in ("weekend", "holidays")
         if name not in calendar.model_fields_set or is_used or dates is None or "" in scope.tables:
             continue
         if not {column.source.date_part(column) for column in dates.columns} & set(columns):
-            rhythm_hint = "; or a rhythm that reads it" if name != "fiscal_year_starts" else ""
-            hint = f"give {dates.name} one of the columns {', '.join(columns)}{rhythm_hint}"
+            rhythm_hint = "; or a rhythm that reads it" if name in ("weekend", "holidays") else ""
+            shown = [part for part in columns if part != "fiscal_week" or calendar.fiscal_weeks is not None]
+            hint = f"give {dates.name} one of the columns {', '.join(shown)}{rhythm_hint}"
             yield Problem(f"calendar.{name}", "has no effect: nothing shows it", hint)
     if scope.window is not None:
         yield from _years(calendar, scope)

@@ -48,6 +48,11 @@ def _dates(draw: st.DrawFn, raw: Raw, dates: Raw, grain: str) -> None:
         "weekend": draw(st.sampled_from([["saturday", "sunday"], ["friday", "saturday"], "sunday"])),
         "holidays": holidays,
     }
+    if draw(st.booleans()):
+        begin = draw(st.sampled_from(["monday", "sunday"]))
+        pattern = draw(st.sampled_from(["4-4-5", "4-5-4", "5-4-4"]))
+        raw["calendar"]["fiscal_weeks"] = {"pattern": pattern, "begin": begin}
+        dates["columns"].append({"name": "week_of_year", "type": "calendar.fiscal_week"})
     columns = {"fiscal_year": "int", "fiscal_quarter": "string", "fiscal_month": "float", "working_days": "int"}
     columns |= {"holidays": "int"}
     columns |= {"holiday_name": "string", "is_working_day": "bool"} if GRAINS[grain].is_within_day else {}
