@@ -30,7 +30,7 @@ from plotsim_core.config.tables import Column, Nulls, Table
 from plotsim_core.config.units import KIND_SECTIONS
 from plotsim_core.config.written_columns import MOST_COLUMNS
 from plotsim_core.config.written_tables import WHEN
-from plotsim_core.numerics.calendar import ADVERBS, GRAINS
+from plotsim_core.numerics.calendar import ADVERBS, GRAINS, YEAR
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE, PRESETS
@@ -344,7 +344,7 @@ def _connection(schema: Schema) -> Schema:
 
 
 def _window(schema: Schema) -> Schema:
-    schema = _with_choices(every=[*GRAINS, *ADVERBS], partition=["day", "week", "month", "quarter", "year"])(schema)
+    schema = _with_choices(every=[*GRAINS, *ADVERBS], partition=[*[*GRAINS][1:], YEAR.name])(schema)
     fields = [schema["properties"][name] for name in ("start", "end", "every")]
     list_form = {"type": "array", "prefixItems": fields, "items": False, "minItems": 2}
     return {"description": schema["description"], "anyOf": [schema, list_form]}

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plotsim_core.config.segments import OngoingArrival
-from plotsim_core.numerics.calendar import COARSER_GRAINS, Grain, grain_named
+from plotsim_core.numerics.calendar import Grain, grain_named
 from plotsim_core.numerics.curves import position
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.correlations import HEADINGS, HEADINGS_NOTE
@@ -62,7 +62,7 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
     if periods is not None:
         console.print(f"Sizes are those of {periods}.")
     elif plan.stop is None:
-        console.print(f"The window is open: sizes are those of its first {plan.span} {plan.grain.name}s.")
+        console.print(f"The window is open: sizes are those of its first {plan.span} {plan.grain.plural}.")
     for note in plan.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
     for line in varieties(plan, [size.table for size in sizes if size.rows >= _MANY]):
@@ -87,7 +87,7 @@ def _facts(plan: Plan) -> list[str]:
 
 def _sizes_table(plan: Plan, sizes: Sequence[Size]) -> Table:
     """Return the tables of a plan with their sizes: rows per period where there are periods."""
-    per_period = [f"per {plan.grain.name} >"] if plan.has_window else []
+    per_period = [f"per {plan.grain.noun} >"] if plan.has_window else []
     tables = _new_table("table", "kind", "cadence", "rows >", *per_period, "Parquet >")
     for table, size in zip(plan.tables, sizes, strict=True):
         period_rows = [f"{size.per_period:,.0f}"] if plan.has_window else []
@@ -158,7 +158,7 @@ def _partition_count(plan: Plan, length: Grain | None = None) -> int:
 
 def _longer_partitions(plan: Plan) -> list[Grain]:
     """Return the longer partition lengths that fit the plan's window, the shortest first."""
-    names = COARSER_GRAINS[plan.grain.name]
+    names = plan.grain.coarser
     names = names[names.index(plan.partition.name) + 1 :] if plan.partition.name in names else names
     ends = [plan.first] if plan.stop is None else [plan.first, plan.stop]
     edges = plan.grain.starts(np.array(ends, dtype=np.int64))
@@ -192,16 +192,18 @@ def _unit_count(population: Population) -> str:
 
 def _life_text(population: Population, segment: SegmentPlan) -> str:
     """Return arrivals, tenure and end of a segment's units as text; empty if the config says nothing of them."""
-    spec, grain = segment.spec, population.grain.name
+    spec, grain = segment.spec, population.grain
     growth = spec.arrival.growth if isinstance(spec.arrival, OngoingArrival) else None
     growing = "" if growth is None else f" at first, {growth.text()} more"
-    clauses = [f"{segment.rate:g} more arrive per {grain}{growing}"] if segment.rate else []
+    clauses = [f"{segment.rate:g} more arrive per {grain.noun}{growing}"] if segment.rate else []
     if spec.tenure is not None:
-        clauses.append(f"they stay for {spec.tenure.average:g} {grain}s on average")
+        clauses.append(f"they stay for {spec.tenure.average:g} {grain.plural} on average")
         if segment.rate and growth is None:
             clauses.append(f"so in the long run about {segment.rate * spec.tenure.average:,.0f} are there")
     if spec.span is not None:
         clauses.append(f"a curve takes {spec.span}")
+    if spec.silence is not None:
+        clauses.append(f"silent in {spec.silence.share:.1%} of their {grain.plural}")
     return "; ".join([*clauses, *([f"after it: {spec.after}"] if spec.after != "hold" else [])])
 
 

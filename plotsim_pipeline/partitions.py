@@ -29,6 +29,11 @@ _AHEAD_STEP = 500
 """The partitions that a closed window has ahead of today are rounded up to so many: the definition stays over reloads."""
 
 
+def _cron(partition: Grain) -> str:
+    """Return the cron line of the moments at which partitions of some length begin."""
+    return f"*/{partition.minutes} * * * *" if partition.is_part_of_hour else _CRON[partition.name]
+
+
 def partitions_for(plan: Plan) -> dg.TimeWindowPartitionsDefinition | None:
     """Return the partitions of the plan's window; a key is the first moment of its partition. None without a window.
 
@@ -41,7 +46,7 @@ def partitions_for(plan: Plan) -> dg.TimeWindowPartitionsDefinition | None:
         start=_start_of(plan.grain, plan.first).strftime(form),
         end=_start_of(plan.grain, plan.stop).strftime(form) if plan.stop is not None else None,
         fmt=form,
-        cron_schedule=_CRON[plan.partition.name],
+        cron_schedule=_cron(plan.partition),
         end_offset=_partitions_ahead(plan) if plan.stop is not None else 0,
     )
 
@@ -106,12 +111,10 @@ def keys_made(plan: Plan, keys: Sequence[str], stored: Collection[str], is_state
 
 def partition_of(plan: Plan, date_key: int) -> str | None:
     """Return the key of the partition that holds the period of a date key; None for a number that is no date."""
-    digits = str(date_key)
     try:
-        moment = datetime.strptime(digits, "%Y%m%d%H" if len(digits) == 10 else "%Y%m%d")
+        return key_of(plan, plan.grain.period_of_key(date_key))
     except ValueError:
         return None
-    return key_of(plan, _period_at(plan.grain, moment))
 
 
 def latest_complete(plan: Plan, now: datetime) -> int:

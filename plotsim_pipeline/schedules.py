@@ -7,6 +7,7 @@ from functools import partial
 import dagster as dg
 
 from plotsim_core import Plan
+from plotsim_core.numerics.calendar import Grain
 from plotsim_core.output.partitions import keys_between
 from plotsim_core.tables.stages import stage_names
 from plotsim_pipeline.assets.catalogue import LAYER, OVERVIEW_LAYER
@@ -18,7 +19,7 @@ from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.store import Store
 
-INCREMENT_CRON = {
+_INCREMENT_CRON = {
     "hour": "10 * * * *",
     "day": "30 2 * * *",
     "week": "30 2 * * 1",
@@ -26,13 +27,23 @@ INCREMENT_CRON = {
     "quarter": "30 2 1 */3 *",
     "year": "30 2 1 1 *",
 }
-OVERVIEW_CRON = {**INCREMENT_CRON, "hour": "30 4 * * 1", "day": "30 4 * * 1"}
-"""Length of partitions to when the increment and the overview run, in UTC."""
+"""Length of partitions to when the increment runs, in UTC."""
+_WEEKLY = "30 4 * * 1"
 _WAIT_SECONDS = 30.0
 """Seconds that a tick waits for a store that is busy; then it fails, and the daemon tries it again."""
 
 _MAX_PAUSE = timedelta(days=366)
 """So long may nobody have looked at automation conditions, and what is missing is still asked for."""
+
+
+def increment_cron(partition: Grain) -> str:
+    """Return when the increment runs, in UTC, by the length of partitions: those of minutes are made as they end."""
+    return f"*/{partition.minutes} * * * *" if partition.is_part_of_hour else _INCREMENT_CRON[partition.name]
+
+
+def overview_cron(partition: Grain) -> str:
+    """Return when the overview runs, in UTC: weekly, or after each partition where that is seldomer."""
+    return _WEEKLY if partition.is_within_day else _INCREMENT_CRON[partition.name]
 
 
 def automation(
@@ -71,10 +82,10 @@ def _increment_schedule(plan: Plan, needs: Needs, job: str, cron: str | None, ru
     @dg.schedule(
         name=job,
         job_name=job,
-        cron_schedule=cron or INCREMENT_CRON[plan.partition.name],
+        cron_schedule=cron or increment_cron(plan.partition),
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
-        description=f"The latest complete {plan.partition.name} of {plan.name}, and what is missing before it.",
+        description=f"The latest complete {plan.partition.noun} of {plan.name}, and what is missing before it.",
         required_resource_keys={needs.store},
     )
     def _increment(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
@@ -90,7 +101,7 @@ def _overview_schedule(plan: Plan, job: str) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name=job,
         job_name=job,
-        cron_schedule=OVERVIEW_CRON[plan.partition.name],
+        cron_schedule=overview_cron(plan.partition),
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Pictures, score and answer key of all that is stored of {plan.name}.",
@@ -135,7 +146,7 @@ def with_conditions(
         if spec.group_name != plan.name:
             return spec
         is_overview = spec.tags[LAYER] == OVERVIEW_LAYER
-        tick = OVERVIEW_CRON[plan.partition.name] if is_overview else cron or INCREMENT_CRON[plan.partition.name]
+        tick = overview_cron(plan.partition) if is_overview else cron or increment_cron(plan.partition)
         return spec.replace_attributes(automation_condition=_at(tick) if is_overview else _missing_at(tick))
 
     return dg.map_asset_specs(with_condition, assets)

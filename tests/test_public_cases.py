@@ -382,3 +382,41 @@ def test_a_provider_that_a_locale_lacks_is_refused_with_the_ways_out() -> None:
     assert rows["state"].notna().all() and rows["region"].notna().all()
     assert (rows["state_there"].isna() == (rows["land"] == "FR")).all()
     assert rows.loc[rows["land"] == "SE", "state_there"].str.contains("län|lands|Blekinge|Skåne|Dalarna").mean() > 0.5
+
+
+def test_devices_read_every_five_minutes_fall_silent_and_go_on() -> None:
+    """A step is 300 seconds; in a gap some steps of one device are missing, not null, while other devices go on."""
+    raw = {
+        "about": "Sensors",
+        "unit": "device",
+        "window": {"start": "2024-01-01", "end": "2024-01-07", "every": "5 minutes", "partition": "day"},
+        "metrics": [
+            {"name": "temperature", "type": "index", "polarity": "positive", "range": [-20, 60], "persistence": 0.9}
+        ],
+        "segments": [
+            {"name": "outdoor", "count": 10, "archetype": "growth", "silence": {"rate": 0.002, "length": [12, 96]}},
+            {"name": "wired", "count": 10, "archetype": "growth"},
+        ],
+        "dimensions": [{"name": "dim_device", "per": "unit", "columns": [{"name": "device_id", "type": "id"}]}],
+        "facts": [
+            {
+                "name": "fct_reading",
+                "columns": [
+                    {"name": "date_key", "type": "ref.dim_date"},
+                    {"name": "device_id", "type": "ref.dim_device"},
+                    {"name": "at", "type": "timestamp"},
+                    {"name": "temperature", "type": "metric.temperature"},
+                ],
+            }
+        ],
+    }
+    rows = generate_tables(from_mapping(raw, name="sensors"), tables=["fct_reading"])["fct_reading"]
+    assert rows["temperature"].notna().all()
+    days = rows.groupby(["device_id", rows["at"].dt.date]).size().unstack()
+    whole_devices = (days == 288).all(axis=1)
+    assert 10 <= whole_devices.sum() < 20 and (days.fillna(0) <= 288).all(axis=None)
+    steps = rows.groupby("device_id")["at"].diff().dropna().dt.total_seconds()
+    assert (steps % 300 == 0).all() and (steps == 300).mean() > 0.9
+    gaps = steps[steps > 300] / 300 - 1
+    assert len(gaps) > 10 and gaps.min() >= 12
+    assert (rows.groupby("at").size() >= 10).all()

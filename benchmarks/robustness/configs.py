@@ -166,6 +166,11 @@ def _calendar(draw: Draw) -> Config:
     calendar: Config = {}
     if draw.chance(0.5):
         calendar |= {"fiscal_year_starts": draw.whole(1, 12), "fiscal_year_named": draw.one(("end", "start"))}
+        if draw.chance(0.3):
+            calendar["fiscal_weeks"] = {
+                "pattern": draw.one(("4-4-5", "4-5-4", "5-4-4")),
+                "starts": draw.one(("nearest", "last")),
+            }
     if draw.chance(0.3):
         calendar["weekend"] = draw.one((["friday", "saturday"], ["sunday"]))
     if draw.chance(0.8):

@@ -211,6 +211,9 @@ def _segment(
     if draw.chance(0.25):
         least = draw.whole(1, max(1, length // 3))
         segment["tenure"] = {"mean": float(least + draw.number(0, length, 1)), **({"least": least} if least > 1 else {})}
+    if draw.chance(0.1):
+        most = draw.whole(1, 8)
+        segment["silence"] = {"rate": draw.number(0.01, 0.06, 2), "length": draw.one((most, [1, most]))}
     if draw.chance(0.2):
         segment |= {"span": draw.whole(1, 2 * length), "after": draw.one(("hold", "repeat", "restart"))}
     if draw.chance(0.35):

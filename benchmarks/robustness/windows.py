@@ -9,9 +9,14 @@ import numpy as np
 from benchmarks.robustness.draw import Draw
 
 Config = dict[str, Any]
-GRAINS = {"month": 5.0, "week": 3.0, "day": 3.0, "quarter": 1.0, "hour": 1.0}
-_DAYS = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
-_LONGER = {"hour": ("day", "week", "month"), "day": ("week", "month", "quarter", "year"), "month": ("quarter", "year")}
+GRAINS = {"month": 5.0, "week": 3.0, "day": 3.0, "quarter": 1.0, "hour": 1.0, "15 minutes": 0.5}
+_DAYS = {"15 minutes": 1 / 96, "hour": 1 / 24, "day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
+_LONGER = {
+    "15 minutes": ("day",),
+    "hour": ("day", "week", "month"),
+    "day": ("week", "month", "quarter", "year"),
+    "month": ("quarter", "year"),
+}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
@@ -20,7 +25,7 @@ def window(draw: Draw, length: int, cells: int) -> tuple[Config, int]:
     how many it has (of an open window, how many it is shown for)."""
     grain = draw.weighted(GRAINS)
     longer = [name for name in _LONGER.get(grain, ()) if 1.2 * _DAYS[name] / _DAYS[grain] <= cells]
-    partition = draw.one(longer) if longer and draw.chance(0.15) else "day" if grain == "hour" else grain
+    partition = draw.one(longer) if longer and draw.chance(0.15) else "day" if _DAYS[grain] < 1 else grain
     count = max(1, round(length * _DAYS[grain] / _DAYS[partition]))
     begin = _aligned(np.datetime64("2019-01-01") + draw.whole(0, 1800), partition)
     stop = _later(begin, partition, count)

@@ -17,7 +17,7 @@ from pydantic import Field
 from plotsim_core.columns.rows import CURRENT, Rows
 from plotsim_core.config.column_source import POSITION, STORED_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.effects import null_rate
+from plotsim_core.config.effects import may_be_null
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.engine.block import Block
@@ -79,7 +79,7 @@ def band_indexes(share: Floats, count: int) -> tuple[Integers, NDArray[np.bool_]
 
 def may_be_missing(metric: Name | None, dataset: Dataset) -> bool:
     """Return whether a row may have no band."""
-    return any(null_rate(dataset, spec) > 0 for spec in dataset.metrics if spec.name == metric)
+    return any(may_be_null(dataset, spec) for spec in dataset.metrics if spec.name == metric)
 
 
 def band_origin(metric: Name | None) -> Origin:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from plotsim_core.arrow import ArrowArray, taken
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.calendar_days import holiday_places, working
 from plotsim_core.config.column_source import SOURCES, USUAL_SOURCES, with_options
 from plotsim_core.config.dataset import Dataset
@@ -26,7 +27,8 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics.arrays import Integers
-from plotsim_core.numerics.calendar import Moments, date_keys, iso_year_week
+from plotsim_core.numerics.calendar import GRAINS, Moments, date_keys, iso_year_week
+from plotsim_core.numerics.fiscal_weeks import month_of_week, years_and_weeks
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 _MONTHS = [
@@ -44,7 +46,8 @@ _MONTHS = [
     "December",
 ]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-_SPANS = ("hour", "day", "week", "month", "quarter", "year")
+_DAY, _HOUR, _HALF_HOUR = 1440, 60, 30
+"""Minutes."""
 _DAY_PARTS = ["night", "morning", "afternoon", "evening"]
 
 Value = Callable[[Population, Integers, Moments], Any]
@@ -56,15 +59,16 @@ unused)."""
 class DatePart:
     """A part of a date. `forms` maps each type that its column may have, the usual one first, to its values.
 
-    `within` is the longest span over which it is constant. `of_days` marks a part of a day, for dimensions of days or hours
-    only; `is_nullable` marks a part that some dates lack.
+    `within` is the longest span over which it is constant. `longest` is the length in minutes of the longest period that it
+    is said of, None for all; `is_nullable` marks a part that some dates lack, `is_fiscal` one of the fiscal year.
     """
 
     forms: dict[str, Value]
     description: str
     within: str = ""
-    of_days: bool = False
+    longest: int | None = None
     is_nullable: bool = False
+    is_fiscal: bool = False
 
 
 def _number_forms(part: Value) -> dict[str, Value]:
@@ -112,13 +116,29 @@ def _day_of_month(population: Population, periods: Integers, starts: Moments) ->
 
 def _fiscal_year(population: Population, periods: Integers, starts: Moments) -> Integers:
     calendar = population.dataset.calendar
-    is_started = _month(population, periods, starts) >= calendar.fiscal_year_starts
     by_end_year = calendar.fiscal_year_starts > 1 and calendar.fiscal_year_named == "end"
+    if calendar.fiscal_weeks is not None:
+        return _fiscal_weeks(calendar, starts)[0] + by_end_year
+    is_started = _month(population, periods, starts) >= calendar.fiscal_year_starts
     return _year(population, periods, starts) + is_started - (0 if by_end_year else 1)
 
 
 def _fiscal_month(population: Population, periods: Integers, starts: Moments) -> Integers:
-    return (_month(population, periods, starts) - population.dataset.calendar.fiscal_year_starts) % 12 + 1
+    calendar = population.dataset.calendar
+    if calendar.fiscal_weeks is not None:
+        return month_of_week(_fiscal_weeks(calendar, starts)[1], calendar.fiscal_weeks.month_lengths)
+    return (_month(population, periods, starts) - calendar.fiscal_year_starts) % 12 + 1
+
+
+def _fiscal_week(population: Population, periods: Integers, starts: Moments) -> Integers:
+    return _fiscal_weeks(population.dataset.calendar, starts)[1]
+
+
+def _fiscal_weeks(calendar: Calendar, starts: Moments) -> tuple[Integers, Integers]:
+    """Return the year in whose month the fiscal year of each day begins, and the number of its week."""
+    weeks = calendar.fiscal_weeks
+    assert weeks is not None  # checked
+    return years_and_weeks(_days(starts), calendar.fiscal_year_starts, weeks.weekday, weeks.starts == "nearest")
 
 
 def _is_holiday(population: Population, periods: Integers, starts: Moments) -> Any:
@@ -174,6 +194,18 @@ for _name, _part in {
         "Hour of the day, 0 to 23",
         "hour",
     ),
+    "minute": DatePart(
+        _number_forms(lambda population, periods, starts: starts.astype("datetime64[m]").astype(np.int64) % 60),
+        "Minute of the hour, 0 to 59",
+        "minute",
+        longest=_HALF_HOUR,
+    ),
+    "time": DatePart(
+        {"string": lambda population, periods, starts: [str(time)[11:] for time in starts.astype("datetime64[m]")]},
+        "Time of day as HH:MM",
+        "minute",
+        longest=_HOUR,
+    ),
     "day_of_week": DatePart(
         {**_number_forms(lambda *args: _weekday(*args) + 1), "string": _names_at(_DAYS, _weekday)},
         "Day of the week, 1 or Monday to 7 or Sunday",
@@ -186,12 +218,12 @@ for _name, _part in {
         "Sign that the day is one of the weekend",
         "day",
     ),
-    "is_holiday": DatePart(_truth_forms(_is_holiday), "Sign that the day is a holiday of the calendar", of_days=True),
+    "is_holiday": DatePart(_truth_forms(_is_holiday), "Sign that the day is a holiday of the calendar", longest=_DAY),
     "holiday_name": DatePart(
-        {"string": _holiday_name}, "Name of the holiday, null on other days", of_days=True, is_nullable=True
+        {"string": _holiday_name}, "Name of the holiday, null on other days", longest=_DAY, is_nullable=True
     ),
     "is_working_day": DatePart(
-        _truth_forms(_is_working_day), "Sign that the day is neither of the weekend nor a holiday", of_days=True
+        _truth_forms(_is_working_day), "Sign that the day is neither of the weekend nor a holiday", longest=_DAY
     ),
     "working_days": DatePart(
         _number_forms(_day_count(lambda population, days: working(population.dataset.calendar, days))),
@@ -202,12 +234,16 @@ for _name, _part in {
         "Number of holidays in the {grain}",
     ),
     "fiscal_year": DatePart(
-        _number_forms(_fiscal_year), "Fiscal year, named after the calendar year that it {named} in", "month"
+        _number_forms(_fiscal_year), "Fiscal year, named after the calendar year that it {named} in", "month", is_fiscal=True
     ),
     "fiscal_quarter": DatePart(
-        _number_forms(lambda *args: (_fiscal_month(*args) - 1) // 3 + 1), "Quarter of the fiscal year, 1 to 4", "month"
+        _number_forms(lambda *args: (_fiscal_month(*args) - 1) // 3 + 1),
+        "Quarter of the fiscal year, 1 to 4",
+        "month",
+        is_fiscal=True,
     ),
-    "fiscal_month": DatePart(_number_forms(_fiscal_month), "Month of the fiscal year, 1 to 12", "month"),
+    "fiscal_month": DatePart(_number_forms(_fiscal_month), "Month of the fiscal year, 1 to 12", "month", is_fiscal=True),
+    "fiscal_week": DatePart(_number_forms(_fiscal_week), "Week of the fiscal year, 1 to 53", "week", is_fiscal=True),
     "period_label": DatePart(
         {"string": lambda population, periods, starts: population.grain.labels(starts)}, "The {grain} as people write it"
     ),
@@ -312,11 +348,15 @@ class _PartOfDate(ColumnSource):
             return
         if self.form(column) not in part.forms:
             yield Problem("type", f"{name} is of type {' or '.join(part.forms)}, found {self.word}")
-        grain = scope.window.grain.name if scope.window is not None else "day"
-        if part.of_days and grain not in ("day", "hour"):
-            hint = "`holidays` and `working_days` count them"
-            yield Problem(place, f"{name} is said of a day, and the dates are those of a {grain}", hint)
+        grain = scope.window.grain if scope.window is not None else GRAINS["day"]
+        if part.longest is not None and (grain.minutes is None or grain.minutes > part.longest):
+            is_of_days = part.longest == _DAY
+            span, hint = ("a day", "`holidays` and `working_days` count them") if is_of_days else ("a time", "leave it out")
+            yield Problem(place, f"{name} is said of {span}, and the dates are those of {grain.plural}", hint)
         calendar = scope.calendar
+        if name == "fiscal_week" and calendar is not None and calendar.fiscal_weeks is None:
+            hint = "give `calendar: { fiscal_weeks: { pattern: 4-4-5 } }`; `week` is that of the calendar year"
+            yield Problem(place, "a fiscal year has no weeks: it is one of months", hint)
         if name in ("is_holiday", "holiday_name", "holidays") and calendar is not None and not calendar.holidays:
             yield Problem(place, "no day is a holiday", "give `calendar: { holidays: US }`, or a list of them")
 
@@ -324,14 +364,15 @@ class _PartOfDate(ColumnSource):
     """The key of a column that says which part it is."""
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        part, grain = _parts(table)[self.date_part(column)], dataset.grain.name
+        part, grain = _parts(table)[self.date_part(column)], dataset.grain
         text = part.description.format(
-            grain=grain, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins"
+            grain=grain.noun, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins"
         )
         if not part.within:
             return f"{text}."
-        is_constant = grain != "week" and _SPANS.index(grain) < _SPANS.index(part.within)
-        return f"{text}." if is_constant or part.within == grain else f"{text}, at the start of the {grain}."
+        within = "week" if part.is_fiscal and dataset.calendar.fiscal_weeks is not None else part.within
+        is_constant = within in (grain.name, *grain.coarser)
+        return f"{text}." if is_constant else f"{text}, at the start of the {grain.noun}."
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
         name = self.date_part(column)
@@ -349,7 +390,8 @@ class _PartOfDate(ColumnSource):
 
 
 def _known_part(name: object) -> DatePart | None:
-    """Return the part of a date or of a time of day of a name; None if there is none. `hour` is the same of both."""
+    """Return the part of a date or of a time of day of a name; None if there is none. `hour`, `minute` and
+    `time` are the same of both."""
     return next((parts[str(name)] for parts in (DATE_PARTS, TIME_PARTS) if str(name) in parts), None)
 
 

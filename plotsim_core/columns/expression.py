@@ -60,6 +60,10 @@ class Expression(ColumnSource):
     formula: Annotated[str, Field(min_length=1)]
     """The `formula`."""
 
+    @property
+    def formula_text(self) -> str | None:
+        return self.formula
+
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         try:
             return FORMULA_TYPES[kind_of(parse_formula(self.formula), _kinds(self, dataset))]
@@ -105,7 +109,11 @@ class Expression(ColumnSource):
         decimals = {name: other.decimal_places for name, other in columns.items()}
         places = draws_of(self.formula)
         return inputs_of(
-            values, decimals, len(rows), lambda node: rows.uniforms(table, column, "draw", str(places[id(node)]))
+            values,
+            decimals,
+            len(rows),
+            lambda node: rows.uniforms(table, column, "draw", str(places[id(node)])),
+            rows.block.population.dataset.calendar,
         )
 
     def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:

@@ -56,7 +56,7 @@ class Reference(ReferenceOptions):
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         target_table = referenced_table(self.table, dataset)
-        noun = dataset.grain.name if target_table.is_date_dimension else row_noun(target_table)
+        noun = dataset.grain.noun if target_table.is_date_dimension else row_noun(target_table)
         pairs = [
             f"its {target_name} is {self._source_noun(source_name, table, dataset)}"
             for target_name, source_name in (self.matching or {}).items()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.zones import offsets, offsets_of_local
 
 _MICROSECONDS = 86_400_000_000.0
 _EARLIEST, _LATEST = (float(np.datetime64(day).astype(np.int64)) for day in ("0001-01-01", "9999-12-31"))
@@ -148,6 +149,24 @@ OF_DAYS: Mapping[str, Callable[..., Any]] = {
     "year": _year,
 }
 """Functions of days, and of numbers beside them."""
+
+
+def _local(zone: str, moments: Floats) -> Floats:
+    """Return what the clocks of a zone show at moments."""
+    shift = offsets(zone, np.floor(moments / SPANS["seconds"]).astype(np.int64))
+    local_moments: Floats = moments + shift * SPANS["seconds"]
+    return local_moments
+
+
+def _utc(zone: str, moments: Floats) -> Floats:
+    """Return the moments at which the clocks of a zone show some times."""
+    shift = offsets_of_local(zone, np.floor(moments / SPANS["seconds"]).astype(np.int64))
+    utc_moments: Floats = moments - shift * SPANS["seconds"]
+    return utc_moments
+
+
+IN_ZONES: Mapping[str, Callable[[str, Floats], Floats]] = {"local": _local, "utc": _utc}
+"""Functions of a zone and moments."""
 OF_MOMENTS: Mapping[str, Callable[[Floats], Floats]] = {
     "hour": lambda moments: np.floor(moments / SPANS["hours"]) % 24,
     "minute": lambda moments: np.floor(moments / SPANS["minutes"]) % 60,

@@ -19,6 +19,7 @@ from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.decimals import as_floats, decimal_texts, is_writable
 from plotsim_core.columns.exact import Exact, exact_column, exact_value
 from plotsim_core.columns.formula_dates import (
+    IN_ZONES,
     OF_DAYS,
     OF_MOMENTS,
     SPANS,
@@ -28,12 +29,15 @@ from plotsim_core.columns.formula_dates import (
     moments_of,
     written,
 )
+from plotsim_core.columns.working_days import WORKING_DAYS
+from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.formula import NULL, PICK, TRUTHS, digits_of, format_of, length_of, operands, written_date
 from plotsim_core.config.formula_functions import Kind
 from plotsim_core.config.formula_kinds import kind_of, kind_of_type
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.decimals import half_up
 from plotsim_core.numerics.draws import DRAWS
+from plotsim_core.numerics.zones import zone_names
 
 _DECIMALS = 4
 """Decimals of a number as a text that says no others."""
@@ -55,13 +59,14 @@ def formula_input(values: ArrowArray) -> Any:
 @dataclass(frozen=True)
 class Inputs:
     """Inputs of a formula in `count` rows: each column's `values`, and `exact` fixed-point numbers of some; the `kinds` of
-    columns; `uniforms` gives the uniforms of a draw, by its node."""
+    columns; `uniforms` gives the uniforms of a draw, by its node; `calendar` says which days are working days."""
 
     values: dict[str, Any]
     exact: dict[str, Exact]
     count: int
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     uniforms: Callable[[ast.expr], Floats] | None = None
+    calendar: Calendar = field(default_factory=Calendar)
 
 
 def inputs_of(
@@ -69,13 +74,14 @@ def inputs_of(
     decimals: Mapping[str, int | None],
     count: int,
     uniforms: Callable[[ast.expr], Floats] | None = None,
+    calendar: Calendar | None = None,
 ) -> Inputs:
-    """Return the inputs of a formula: `columns` by name, with the most `decimals` of each (None: those of a double), and the
-    `uniforms` of its draws."""
+    """Return the inputs of a formula: `columns` by name, with the most `decimals` of each (None: those of a double), the
+    `uniforms` of its draws, and the dataset's `calendar`."""
     values = {name: formula_input(array) for name, array in columns.items()}
     kinds = {name: kind_of_type(array.type) or "number" for name, array in columns.items()}
     exact = {name: exact_column(values[name], digits) for name, digits in decimals.items() if digits is not None}
-    return Inputs(values, exact, count, kinds, uniforms)
+    return Inputs(values, exact, count, kinds, uniforms, calendar or Calendar())
 
 
 def _exact(node: ast.expr, inputs: Inputs) -> Exact | None:
@@ -160,6 +166,31 @@ def _of_days(node: ast.Call, values: list[Any], inputs: Inputs) -> Floats:
     is_known = np.all([~np.isnan(value) for value in days], axis=0)
     assert isinstance(node.func, ast.Name)
     return np.where(is_known, OF_DAYS[node.func.id](*days), np.nan)
+
+
+def _of_calendar(node: ast.Call, values: list[Any], inputs: Inputs) -> Floats:
+    """Return a function of dates and working days; null where one of its values is."""
+    kinds = [kind_of(child, inputs.kinds) for child in node.args]
+    numbers = [days_of(value) if kind == "moment" else value for value, kind in zip(values, kinds, strict=True)]
+    is_known = ~np.isnan(numbers[0]) & ~np.isnan(numbers[1])
+    result = np.full(inputs.count, np.nan)
+    assert isinstance(node.func, ast.Name)
+    if is_known.any():
+        result[is_known] = WORKING_DAYS[node.func.id](inputs.calendar, *(number[is_known] for number in numbers))
+    return result
+
+
+def _zoned(node: ast.Call, values: list[Any], inputs: Inputs) -> Floats:
+    """Return moments of UTC as the clocks of a zone show them, or back; null where there is no such zone."""
+    moments, zones = values[0], pc.dictionary_encode(values[1])
+    result = np.full(inputs.count, np.nan)
+    codes = zones.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    assert isinstance(node.func, ast.Name)
+    for code, zone in enumerate(zones.dictionary.to_pylist()):
+        rows = np.flatnonzero((codes == code) & ~np.isnan(moments))
+        if len(rows) and zone in zone_names():
+            result[rows] = IN_ZONES[node.func.id](zone, moments[rows])
+    return result
 
 
 def _span(node: ast.Call, values: list[Any], inputs: Inputs) -> Floats:
@@ -283,6 +314,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 """Functions of the values of their arguments."""
 _OF_CALLS: dict[str, Callable[[ast.Call, list[Any], Inputs], Any]] = {
     **dict.fromkeys(OF_DAYS, _of_days),
+    **dict.fromkeys(WORKING_DAYS, _of_calendar),
+    **dict.fromkeys(IN_ZONES, _zoned),
     **dict.fromkeys(SPANS, _span),
     "left": _first_letters,
     PICK: _picked,

@@ -103,7 +103,7 @@ class Room:
 
     def text(self, dataset: Dataset) -> str:
         """Return how many numbers there are in words."""
-        nouns = (f"{dataset.grain.name}s", dataset.plural, "rows")
+        nouns = (dataset.grain.plural, dataset.plural, "rows")
         factors = zip((self.periods, self.units, self.most), nouns, strict=True)
         texts = [f"{number:,} {noun}" for number, noun in factors if number > 1]
         return f"{' x '.join(texts)} = {self.total:,}" if len(texts) > 1 else "".join(texts) or "1 row"

@@ -22,7 +22,7 @@ from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import Table
 from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.codes import COHORT, COHORTS, PERIODS
+from plotsim_core.numerics.codes import COHORT, COHORTS
 from plotsim_core.numerics.pairing import pair_numbers
 
 _TIMES, _MORE = 8, 16
@@ -123,7 +123,7 @@ def _spans(segment: Segment, units: int, dataset: Dataset) -> Iterator[tuple[int
     count = max(1, round(segment.count * dataset.scale))
     yield first_place(segment.name, "start", units), count, segment.name
     if isinstance(segment.arrival, OngoingArrival):
-        cohort_periods, stop = PERIODS[dataset.grain.name], dataset.stop
+        cohort_periods, stop = dataset.grain.cohort, dataset.stop
         cohorts = COHORTS if stop is None else min(COHORTS, -(-(stop - dataset.first) // cohort_periods))
         last = np.minimum(cohort_sizes(dataset, segment)[:cohorts], COHORT).astype(np.int64)
         greatest = int(pair_numbers(np.arange(cohorts, dtype=np.int64), last).max())

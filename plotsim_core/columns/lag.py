@@ -79,8 +79,8 @@ class Lag(ColumnSource):
             yield Problem("periods", f"expected less than the window's {length} periods, found {self.periods}")
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        grain = dataset.grain.name
-        distance = f"{self.periods} {grain}s" if self.periods > 1 else f"one {grain}"
+        grain = dataset.grain
+        distance = f"{self.periods} {grain.plural}" if self.periods > 1 else f"one {grain.noun}"
         subject = label(metric_named(self.metric, dataset))
         return f"{subject} {distance} earlier; null where the {phrase(dataset.unit)} was not there yet."
 

@@ -18,7 +18,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import add_source
 from plotsim_core.config.column_source import MEANS, STORED_VALUES, TRUE_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.effects import null_rate
+from plotsim_core.config.effects import may_be_null
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name
 from plotsim_core.config.read_columns import column
@@ -75,15 +75,15 @@ class _LayerOfMetric(MetricSource):
         return scope.unknown_metric(self.metric, "type")
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        metric, grain = metric_named(self.metric, dataset), dataset.grain.name
+        metric, grain = metric_named(self.metric, dataset), dataset.grain
         subject = f"{label(metric)}{self.qualifier}"
         if "crowd" in table.knows:
-            return f"{subject}, the {'sum' if metric.sized else 'mean'} over all {dataset.plural} of the {grain}."
+            return f"{subject}, the {'sum' if metric.sized else 'mean'} over all {dataset.plural} of the {grain.noun}."
         low, high = (number_text(mean) for mean in (metric.means if metric.polarity == "positive" else metric.means[::-1]))
         text = f"{subject}, on average from {low} to {high} along the trajectory."
         if metric.follows is None:
             return text
-        delay = f"{metric.delay} {grain}s" if metric.delay != 1 else f"one {grain}"
+        delay = f"{metric.delay} {grain.plural}" if metric.delay != 1 else f"one {grain.noun}"
         return f"{text} It follows {phrase(metric.follows)} by {delay}."
 
     def text_decimals(self, dataset: Dataset) -> int | None:
@@ -122,7 +122,7 @@ class StoredMetric(_LayerOfMetric):
     stage = STORED_VALUES
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
-        return null_rate(dataset, metric_named(self.metric, dataset)) > 0
+        return may_be_null(dataset, metric_named(self.metric, dataset))
 
     @property
     def stored_metric(self) -> str:

@@ -116,7 +116,7 @@ class UnitCount(ColumnSource):
         return pa.int64()
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        return f"Number of {dataset.plural} that are there in the {dataset.grain.name}."
+        return f"Number of {dataset.plural} that are there in the {dataset.grain.noun}."
 
     def stage_origin(self, dataset: Dataset) -> Origin | None:
         key = key_column(dataset.unit_dimension)

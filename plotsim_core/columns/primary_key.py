@@ -175,8 +175,8 @@ class SurrogateKey(NumberedKey):
         if table.is_time_dimension:
             return "Key of the time of day, as a number HHMM."
         if table.is_date_dimension:
-            grain = dataset.grain.name
-            return f"Key of the {grain}, its start as a number {'YYYYMMDDHH' if grain == 'hour' else 'YYYYMMDD'}."
+            digits = "YYYYMMDDHHMM"[: dataset.grain.key_length]
+            return f"Key of the {dataset.grain.noun}, its start as a number {digits}."
         uniqueness = "the same in all of its versions" if table.history is not None else "one for each row"
         return f"Key of the {row_noun(table)}, {uniqueness}."
 

@@ -125,8 +125,8 @@ class ReferenceOptions(Popularity, ColumnSource):
             yield from check_circle(column, table, target.name, (), scope)
         if target.is_date_dimension and "period" not in table.knows:
             yield Problem("type", f"a row of {table.name} has no period that {self.table} could give the date of")
-        hourly = scope.window is None or scope.window.grain.name == "hour"
-        if target.is_time_dimension and "event" not in table.knows and not (hourly and "period" in table.knows):
+        has_times = scope.window is None or scope.window.grain.is_part_of_day
+        if target.is_time_dimension and "event" not in table.knows and not (has_times and "period" in table.knows):
             yield Problem("type", f"a row of {table.name} has no moment that {self.table} could give the time of day of")
         if target.is_unit_dimension and "unit" not in table.knows:
             way_out = f"link them by a bridge, or let rows of {self.table} refer to {table.name}"

@@ -89,7 +89,8 @@ def is_true(
     """Return in which rows a formula over columns of a table is true, of which `read` gives the values; null is not true."""
     columns = {name: table.column(name) for name in names(formula)}
     values = {name: read(other, table, rows) for name, other in columns.items()}
-    inputs = inputs_of(values, {name: other.decimal_places for name, other in columns.items()}, len(rows))
+    decimals = {name: other.decimal_places for name, other in columns.items()}
+    inputs = inputs_of(values, decimals, len(rows), calendar=rows.block.population.dataset.calendar)
     with np.errstate(all="ignore"):
         truths: NDArray[np.bool_] = formula_value(parse_formula(formula), inputs) == 1.0
     return truths

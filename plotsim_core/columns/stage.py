@@ -11,7 +11,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import STORED_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.effects import null_rate
+from plotsim_core.config.effects import may_be_null
 from plotsim_core.config.read_columns import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
@@ -66,7 +66,7 @@ class Stage(ColumnSource):
         lifecycle = dataset.lifecycle
         if lifecycle is None or lifecycle.enforce_order:
             return False
-        return any(null_rate(dataset, metric) > 0 for metric in dataset.metrics if metric.name == lifecycle.track)
+        return any(may_be_null(dataset, metric) for metric in dataset.metrics if metric.name == lifecycle.track)
 
     def listed_texts(self, dataset: Dataset) -> list[str]:
         return [stage.name for stage in dataset.lifecycle.stages] if dataset.lifecycle is not None else []

@@ -54,7 +54,7 @@ class Timestamp(ColumnSource):
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         if table.comes_with_units:
-            return f"Start of the {dataset.grain.name} in which the {phrase(dataset.unit)} arrived."
+            return f"Start of the {dataset.grain.noun} in which the {phrase(dataset.unit)} arrived."
         return f"Moment of the {row_noun(table)}."
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:

@@ -17,7 +17,6 @@ from plotsim_core.config.tables import Table
 from plotsim_core.errors import Problem, UsageError
 from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.calendar import Grain
-from plotsim_core.numerics.codes import PERIODS
 from plotsim_core.numerics.permutation import shuffled
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -56,7 +55,7 @@ def capacity_messages(count: int, noun: str, values: str, table: Table, dataset:
     for room in capacities(table, dataset, count):
         if room.units > room.most:
             yield f"{noun} has {values} for {room.most:,} units of a segment, and {room.segment} has {room.units:,}"
-        elif room.cohorts is not None and room.cohorts * PERIODS[dataset.grain.name] < (
+        elif room.cohorts is not None and room.cohorts * dataset.grain.cohort < (
             dataset.span if dataset.stop is None else dataset.stop - dataset.first
         ):
             year = last_year(room.cohorts, dataset.grain, dataset.first)
@@ -65,7 +64,7 @@ def capacity_messages(count: int, noun: str, values: str, table: Table, dataset:
 
 def last_year(cohorts: int, grain: Grain, first: int) -> int:
     """Return the last year in which so many cohorts arrive."""
-    last = first + cohorts * PERIODS[grain.name]
+    last = first + cohorts * grain.cohort
     return int(grain.starts(np.array([last])).astype("datetime64[Y]").astype(np.int64)[0]) + 1970
 
 

@@ -1,8 +1,8 @@
 """`version.<part>`: the version (SCD2) of a unit's dimension that a row is, or that was valid at the row's time.
 
-Parts: `row_id` (its key), `valid_from` and `valid_to` (a half-open interval of dates, of moments where periods are hours;
-null for the current version, which a unit that has left lacks), `is_current`. A dimension with an `scd` column gets all
-four, facts and events of the unit the row_id.
+Parts: `row_id` (its key), `valid_from` and `valid_to` (a half-open interval of dates, of moments where periods are parts of
+a day; null for the current version, which a unit that has left lacks), `is_current`. A dimension with an `scd` column gets
+all four, facts and events of the unit the row_id.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Version(ColumnSource):
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         arrow_type = _TYPES[self.part]
-        return TIMESTAMP if arrow_type == pa.date32() and dataset.grain.name == "hour" else arrow_type
+        return TIMESTAMP if arrow_type == pa.date32() and dataset.grain.is_part_of_day else arrow_type
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
         unit = scope.unit_dimension

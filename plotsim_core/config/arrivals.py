@@ -10,7 +10,7 @@ from plotsim_core.config.effects import season_strengths
 from plotsim_core.config.named_effects import occasions_of
 from plotsim_core.config.segments import MovedArrival, OngoingArrival, Segment
 from plotsim_core.numerics.arrays import Floats, Integers
-from plotsim_core.numerics.codes import COHORTS, PERIODS
+from plotsim_core.numerics.codes import COHORTS
 
 SMALLEST_FACTOR = 0.01
 """Seasons leave so many of the arrivals at least."""
@@ -45,7 +45,7 @@ def arrival_factors(dataset: Dataset, segment: Segment, periods: Integers) -> Fl
 def cohort_factors(dataset: Dataset, segment: Segment) -> Floats | None:
     """Return the factors of all periods in which units may arrive later, shape (cohorts, periods of a cohort); None where
     as many arrive in every period."""
-    length = PERIODS[dataset.grain.name]
+    length = dataset.grain.cohort
     periods = dataset.first + 1 + np.arange(COHORTS * length, dtype=np.int64)
     factors = arrival_factors(dataset, segment, periods)
     return None if factors is None else factors.reshape(COHORTS, length)
@@ -57,6 +57,6 @@ def cohort_sizes(dataset: Dataset, segment: Segment) -> Floats:
         return np.zeros(COHORTS)
     rate, factors = segment.arrival.per_period * dataset.scale, cohort_factors(dataset, segment)
     if factors is None:
-        return np.full(COHORTS, rate * PERIODS[dataset.grain.name])
+        return np.full(COHORTS, rate * dataset.grain.cohort)
     sizes: Floats = rate * np.cumsum(factors, axis=1)[:, -1]
     return sizes

@@ -84,6 +84,35 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+class FiscalWeeks(Part):
+    """Fiscal years of whole weeks, 52 or 53 of them, in quarters of 13 weeks and months of 4 or 5: fiscal years, quarters
+    and months of dates are then those of their weeks. A 53rd week belongs to the last month."""
+
+    pattern: Literal["4-4-5", "4-5-4", "5-4-4"]
+    """How many weeks the months of a quarter have."""
+    begin: DayName = "monday"
+    """The weekday that weeks begin on, and so years."""
+    starts: Literal["nearest", "last"] = "nearest"
+    """Whether a year begins on the weekday `nearest` to the first day of its month, or on the `last` one until then."""
+
+    @field_validator("begin")
+    @classmethod
+    def _check_day(cls, value: str) -> str:
+        if value not in DAY_NAMES:
+            raise ProblemError(Problem("", f"no day is called '{value}'", did_you_mean(value, list(DAY_NAMES))))
+        return value
+
+    @property
+    def month_lengths(self) -> tuple[int, ...]:
+        """The weeks of the three months of a quarter."""
+        return tuple(int(length) for length in self.pattern.split("-"))
+
+    @property
+    def weekday(self) -> int:
+        """The weekday that weeks begin on, 0 for Monday."""
+        return list(DAY_NAMES).index(self.begin)
+
+
 class Calendar(Part):
     """What days are: `fiscal_year_starts` is the month that the fiscal year begins with, which is named after the calendar
     year it ends in (or `start`s in); `weekend` are the days off in a week, `holidays` those in a year."""
@@ -92,6 +121,8 @@ class Calendar(Part):
     """The month that it begins with."""
     fiscal_year_named: Literal["end", "start"] = "end"
     """By the calendar year of its end or of its start."""
+    fiscal_weeks: FiscalWeeks | None = None
+    """Fiscal years of whole weeks, instead of months."""
     weekend: Annotated[tuple[DayName, ...], Field(max_length=6), BeforeValidator(_as_list)] = ("saturday", "sunday")
     """The days off in a week."""
     holidays: Annotated[tuple[Holidays, ...], BeforeValidator(_as_list)] = ()

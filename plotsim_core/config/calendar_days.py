@@ -64,11 +64,11 @@ def day_weights(calendar: Calendar, weights: shapes.Rhythm, days: Integers) -> F
 
 
 def period_factors(calendar: Calendar, grain: Grain, weights: shapes.Rhythm, periods: Integers) -> Floats:
-    """Return what a rhythm multiplies the usual of a day or an hour by, shape (periods,); 1 for longer periods."""
-    if grain.name not in ("day", "hour"):
+    """Return what a rhythm multiplies the usual of a day or a part of one by, shape (periods,); 1 for longer periods."""
+    if not grain.is_within_day:
         return np.ones(len(periods))
     starts = grain.starts(periods)
     factors = day_weights(calendar, weights, starts.astype("datetime64[D]").astype(np.int64))
-    if grain.name == "hour":
+    if grain.is_part_of_day:
         factors = factors * weights.of_hours(starts.astype("datetime64[h]").astype(np.int64) % 24)
     return factors

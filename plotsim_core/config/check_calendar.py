@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from plotsim_core.config.calendar import Calendar, Rhythm
 from plotsim_core.config.day_rules import is_date
+from plotsim_core.config.formula import reads_calendar
 from plotsim_core.config.holidays import known_years
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.scope import Scope
@@ -13,14 +14,15 @@ from plotsim_core.config.segments import MovedArrival
 from plotsim_core.config.star_schema import TIME_DIMENSION
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import Problem
+from plotsim_core.numerics.calendar import Grain
 
 _SHOWING_COLUMNS = {
-    "fiscal_year_starts": ("fiscal_year", "fiscal_quarter", "fiscal_month"),
+    "fiscal_year_starts": ("fiscal_year", "fiscal_quarter", "fiscal_month", "fiscal_week"),
+    "fiscal_weeks": ("fiscal_year", "fiscal_quarter", "fiscal_month", "fiscal_week"),
     "weekend": ("is_weekend", "is_working_day", "working_days"),
     "holidays": ("is_holiday", "holiday_name", "is_working_day", "working_days", "holidays"),
 }
 """Part of the calendar to the parts of a date that show it."""
-_DAYS = ("day", "hour")
 
 
 def calendars(parts: Parts) -> Iterator[Problem]:
@@ -30,18 +32,30 @@ def calendars(parts: Parts) -> Iterator[Problem]:
         return
     dates = scope.date_dimension
     rhythms = [*(rhythm for _, rhythm, _ in _rhythms(parts)), *_arrival_rhythms(parts)]
+    has_formula = any(map(reads_calendar, _formulas(parts)))
     for name, columns in _SHOWING_COLUMNS.items():
         is_used = (name == "holidays" and any(rhythm.holidays is not None for rhythm in rhythms)) or (
             name == "weekend" and any(isinstance(rhythm.weekdays, str) and rhythm.weekdays != "even" for rhythm in rhythms)
         )
+        is_used |= has_formula and name in ("weekend", "holidays")
         if name not in calendar.model_fields_set or is_used or dates is None or "" in scope.tables:
             continue
         if not {column.source.date_part(column) for column in dates.columns} & set(columns):
-            rhythm_hint = "; or a rhythm that reads it" if name != "fiscal_year_starts" else ""
-            hint = f"give {dates.name} one of the columns {', '.join(columns)}{rhythm_hint}"
+            rhythm_hint = "; or a rhythm that reads it" if name in ("weekend", "holidays") else ""
+            shown = [part for part in columns if part != "fiscal_week" or calendar.fiscal_weeks is not None]
+            hint = f"give {dates.name} one of the columns {', '.join(shown)}{rhythm_hint}"
             yield Problem(f"calendar.{name}", "has no effect: nothing shows it", hint)
     if scope.window is not None:
         yield from _years(calendar, scope)
+
+
+def _formulas(parts: Parts) -> Iterator[str]:
+    """Yield the formulas of the tables of all kinds of unit: of columns, of their nulls, and of the rows that are kept."""
+    for table in (declaration.table for declaration in parts.declared_tables):
+        for column in table.columns if table is not None else ():
+            yield from filter(None, (column.source.formula_text, column.nulls and column.nulls.where))
+        if table is not None and table.filter is not None:
+            yield table.filter
 
 
 def _years(calendar: Calendar, scope: Scope) -> Iterator[Problem]:
@@ -69,7 +83,7 @@ def _years(calendar: Calendar, scope: Scope) -> Iterator[Problem]:
 def rhythms(parts: Parts) -> Iterator[Problem]:
     """Yield rhythms, and parts of them, that move nothing."""
     scope = parts.scope
-    grain = scope.window.grain.name if scope.window is not None else None
+    grain = scope.window.grain if scope.window is not None else None
     dataset_rhythm = parts.rhythm
     event_tables = list(events(parts))
     for path, rhythm, table in _rhythms(parts):
@@ -78,26 +92,27 @@ def rhythms(parts: Parts) -> Iterator[Problem]:
         if grain is None or any(declaration.table is None for declaration in parts.tables):
             continue
         rhythm_events = [table] if table is not None else [event for event in event_tables if _has_open_words(event)]
-        has_moments = grain != "hour" and any(shows_moments(event) for event in rhythm_events)
+        has_moments = not grain.is_part_of_day and any(shows_moments(event) for event in rhythm_events)
         proportional_events = [event for event in rhythm_events if event.has_rhythm]
         moves_metrics = table is None and any(metric.follows_rhythm for _, metric in parts.metrics)
-        moves_values = grain in _DAYS and (bool(proportional_events) or moves_metrics)
-        if "hours" in rhythm.model_fields_set and not has_moments and not (moves_values and grain == "hour"):
+        moves_values = grain.is_within_day and (bool(proportional_events) or moves_metrics)
+        if "hours" in rhythm.model_fields_set and not has_moments and not (moves_values and grain.is_part_of_day):
             yield Problem(f"{path}.hours", *_no_effect(grain))
         for name in ("weekdays", "holidays"):
-            if name in rhythm.model_fields_set and not (has_moments and grain != "day") and not moves_values:
+            if name in rhythm.model_fields_set and not (has_moments and not grain.is_within_day) and not moves_values:
                 yield Problem(f"{path}.{name}", *_no_effect(grain))
-    if dataset_rhythm is None or grain not in _DAYS:
+    if dataset_rhythm is None or grain is None or not grain.is_within_day:
         for path, metric in parts.metrics:
             is_read = dataset_rhythm is not None or parts.raw.get("rhythm") is None
             if metric.rhythm_sensitivity is not None and grain is not None and is_read:
-                reason = "there is no `rhythm`" if dataset_rhythm is None else f"a rhythm moves no metric of a {grain}"
+                reason = "there is no `rhythm`" if dataset_rhythm is None else f"a rhythm moves no metric of a {grain.noun}"
                 yield Problem(f"{path}.rhythm_sensitivity", f"has no effect: {reason}")
 
 
-def _no_effect(grain: str) -> tuple[str, str]:
+def _no_effect(grain: Grain) -> tuple[str, str]:
     """Return the message and the hint of a rhythm without effect."""
-    hint = "" if grain == "hour" else f"give events a column of type timestamp: it moves their moments in a {grain}"
+    way_out = f"give events a column of type timestamp: it moves their moments in a {grain.noun}"
+    hint = "" if grain.is_part_of_day else way_out
     return "has no effect: it moves no value and no moment", hint
 
 

@@ -13,7 +13,7 @@ from plotsim_core.config.parts import Parts
 from plotsim_core.config.segments import LinearArrival, MovedArrival, OngoingArrival, Segment, StepArrival, UniformArrival
 from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem, value_text
-from plotsim_core.numerics.codes import COHORT, COHORTS, LARGEST_SEGMENT, LATER, PERIODS, segment_number
+from plotsim_core.numerics.codes import COHORT, COHORTS, LARGEST_SEGMENT, LATER, segment_number
 from plotsim_core.numerics.quantiles import MeanUnreachable, quantile_table
 
 
@@ -32,6 +32,24 @@ def lives(parts: Parts) -> Iterator[Problem]:
         else:
             yield from _arrival(path, segment, length)
         yield from _life_ends(path, segment, window)
+    if parts.kind is None:
+        for kind in parts.kinds:
+            yield from _silences(kind, parts)
+
+
+def _silences(kind: Parts, whole: Parts) -> Iterator[Problem]:
+    """Yield silent stretches of units of a kind where no table could lack rows for them: neither one of their own, nor a
+    grid of another kind that combines them."""
+    own_tables = [declaration.table for declaration in kind.tables if declaration.name not in kind.inherited_tables]
+    all_tables = [declaration.table for declaration in whole.declared_tables]
+    names = {table.name for table in own_tables if table is not None}
+    has_rows = any(table is not None and "cell" in table.knows for table in own_tables)
+    if has_rows or any(table is None or names & {*table.combined_units} for table in all_tables):
+        return
+    prefix = f"{kind.path}." if kind.path else ""
+    for path, segment in kind.segments:
+        if segment.silence is not None:
+            yield Problem(f"{prefix}{path}.silence", "has no effect: no table has rows of units in periods")
 
 
 def _arrival(path: str, segment: Segment, length: int) -> Iterator[Problem]:
@@ -60,17 +78,17 @@ def _arrival(path: str, segment: Segment, length: int) -> Iterator[Problem]:
 def _ongoing_arrival(
     path: str, segment: Segment, arrival: OngoingArrival, window: Window, scale: float
 ) -> Iterator[Problem]:
-    cohort_periods = PERIODS[window.grain.name]
+    cohort_periods = window.grain.cohort
     limit = (COHORT - 1) / cohort_periods
     if arrival.per_period * scale > limit:
-        message = f"{arrival.per_period * scale:g} units per {window.grain.name}, scale included, are more than {limit:,.0f}"
+        message = f"{arrival.per_period * scale:g} units per {window.grain.noun}, scale included, are more than {limit:,.0f}"
         yield Problem(f"{path}.arrival.per_period", message, "split the segment: so many of one have keys of their own")
     if scale * segment.count > LATER:
         yield Problem(f"{path}.count", f"more than {LATER} units to begin with, scale included")
     if window.stop is not None and window.stop - window.first == 1:
-        yield Problem(f"{path}.arrival", f"has no effect: the window has one {window.grain.name}, and nobody comes later")
+        yield Problem(f"{path}.arrival", f"has no effect: the window has one {window.grain.noun}, and nobody comes later")
     if window.stop is not None and window.stop - window.first > COHORTS * cohort_periods:
-        span_message = f"units arrive for at most {COHORTS * cohort_periods:,} {window.grain.name}s, the window has more"
+        span_message = f"units arrive for at most {COHORTS * cohort_periods:,} {window.grain.plural}, the window has more"
         yield Problem(f"{path}.arrival", span_message)
 
 
@@ -79,7 +97,7 @@ def moved_arrivals(parts: Parts) -> Iterator[Problem]:
     dataset, window = parts.dataset, parts.window
     if window is None:
         return
-    is_fine = window.grain.name in ("day", "hour")
+    is_fine = window.grain.is_within_day
     for path, segment in parts.segments:
         arrival = segment.arrival
         if not isinstance(arrival, MovedArrival):
@@ -90,10 +108,10 @@ def moved_arrivals(parts: Parts) -> Iterator[Problem]:
             message = "seasons would leave no arrivals in some months"
             yield Problem(f"{path}.arrival.seasonal_sensitivity", message, "what they multiply by has to stay above 0")
         if arrival.rhythm is not None and not is_fine:
-            message = f"has no effect: a {window.grain.name} has all weekdays"
+            message = f"has no effect: a {window.grain.noun} has all weekdays"
             yield Problem(f"{path}.arrival.rhythm", message, "it moves arrivals between days and hours")
         elif arrival.rhythm is not None:
-            if arrival.rhythm.hours is not None and window.grain.name == "day":
+            if arrival.rhythm.hours is not None and not window.grain.is_part_of_day:
                 yield Problem(f"{path}.arrival.rhythm.hours", "has no effect: units arrive with a day")
             if arrival.rhythm.holidays is not None and not dataset.calendar.holidays:
                 yield Problem(f"{path}.arrival.rhythm.holidays", "has no effect: no day is a holiday")
@@ -112,12 +130,12 @@ def _season_changes(dataset: Dataset, sensitivity: float) -> list[float]:
 
 def _crowded_cohorts(path: str, segment: Segment, dataset: Dataset) -> Iterator[Problem]:
     """Yield a problem where more units of a segment arrive together, in the window or its span, than there are keys for."""
-    length = PERIODS[dataset.grain.name]
+    length = dataset.grain.cohort
     last = dataset.first + dataset.span if dataset.stop is None else dataset.stop
     cohorts = min(COHORTS, -(-max(1, last - dataset.first - 1) // length))
     sizes = cohort_sizes(dataset, segment)[:cohorts]
     if cohort_factors(dataset, segment) is not None and sizes.max() > COHORT - 1:
-        message = f"up to {sizes.max():,.0f} units arrive in {length} {dataset.grain.name}s, scale included"
+        message = f"up to {sizes.max():,.0f} units arrive in {length} {dataset.grain.plural}, scale included"
         hint = f"at most {COHORT - 1:,} have keys of their own; split the segment, or let it grow less"
         yield Problem(f"{path}.arrival.per_period", message, hint)
 

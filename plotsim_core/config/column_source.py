@@ -249,6 +249,11 @@ class DeclaredSource(Part):
         return None
 
     @property
+    def formula_text(self) -> str | None:
+        """The formula that values are computed by; None for other sources."""
+        return None
+
+    @property
     def changes_over_time(self) -> bool:
         """Whether values of one unit change with time, so that in a dimension they are a state."""
         return False

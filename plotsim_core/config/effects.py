@@ -117,6 +117,11 @@ def missing_on(dataset: Dataset, metric: Metric) -> str | None:
     return None if cause == metric.name else cause
 
 
+def may_be_null(dataset: Dataset, metric: Metric) -> bool:
+    """Return whether some of a metric's stored values may be missing, by noise or as a unit is silent."""
+    return null_rate(dataset, metric) > 0 or any(segment.silence is not None for segment in dataset.segments)
+
+
 def null_rate(dataset: Dataset, metric: Metric) -> float:
     """Return the share of a metric's stored values that are expected to be missing, 0 to 1."""
     noise = noise_of(dataset, metric)

@@ -20,6 +20,7 @@ from plotsim_core.config.model import LARGEST
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.draws import DRAWS, LEAST_SHARE, Draw
+from plotsim_core.numerics.zones import zone_names
 
 _MOST_CHARACTERS, _MOST_NODES, _MOST_LEVELS = 500, 200, 40
 _HIGHEST_POWER = 25
@@ -28,6 +29,10 @@ _HIGHEST_WRITTEN_POWER = 2
 """The highest power of the largest number that has few enough digits for a text."""
 
 
+ZONED = ("local", "utc")
+"""Functions of a moment and a time zone."""
+OF_CALENDAR = ("add_working_days", "working_days")
+"""Functions that read the weekend and the holidays of the calendar."""
 DIRECTIVES = ("%Y", "%y", "%m", "%d", "%H", "%M", "%S", "%j", "%G", "%V", "%u", "%a", "%A", "%b", "%B", "%%")
 """What a format of dates and moments may have, as in the C library: year, month, day, hour, minute, second, day of the year,
 year and week by ISO, weekday, names of weekdays and months."""
@@ -123,6 +128,10 @@ def _check_call(node: ast.Call) -> None:
         )
     if name == "date" and isinstance(node.args[0], ast.Constant) and written_date(node) is None:
         raise FormulaError(f"expected a date as in date('2024-01-31'), found {node_text(node)}")
+    if name in ZONED and isinstance(node.args[1], ast.Constant) and isinstance(node.args[1].value, str):
+        zone = node.args[1].value
+        if zone not in zone_names():
+            raise FormulaError(f"no time zone is named {value_text(zone)}", did_you_mean(zone, sorted(zone_names())))
     if name in ("left", "right") and length_of(node) is None:
         message = f"{name} takes a whole number of letters from 1 to 999, found {node_text(node.args[1])}"
         raise FormulaError(message, f"write {form_of(name)}")
@@ -275,7 +284,8 @@ def divisors(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
 
 def may_be_undefined(node: ast.expr) -> bool:
     """Return whether a formula can be null though its columns are not: a division by zero, a root or logarithm of a
-    negative, a power or exponential that is too large, a draw whose parameters are not written, a branch that is null."""
+    negative, a power or exponential that is too large, a draw whose parameters, or a zone that is not written, a branch
+    that is null."""
     return _degree(node) > _HIGHEST_POWER or _is_undefined(node)
 
 
@@ -300,6 +310,8 @@ def _is_undefined(node: ast.expr) -> bool:
             return True
         if node.func.id in ("sqrt", "log", "exp"):
             return True
+        if node.func.id in ZONED and not isinstance(node.args[1], ast.Constant):
+            return True
         if node.func.id == "coalesce":
             return _is_undefined(node.args[-1])
     if isinstance(node, ast.BinOp) and isinstance(node.op, _UNDEFINED):
@@ -314,6 +326,16 @@ def _is_undefined(node: ast.expr) -> bool:
 def reads_null(text: str) -> bool:
     """Return whether a formula has a branch that is null."""
     return any(map(is_null, _nodes(parse_formula(text))))
+
+
+def reads_calendar(text: str) -> bool:
+    """Return whether a formula has a function of working days; not of a text that is no formula."""
+    try:
+        nodes = _nodes(parse_formula(text))
+    except FormulaError:
+        return False
+    calls = (node.func for node in nodes if isinstance(node, ast.Call))
+    return any(isinstance(function, ast.Name) and function.id in OF_CALENDAR for function in calls)
 
 
 def is_null(node: ast.expr) -> bool:

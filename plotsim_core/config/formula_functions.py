@@ -26,9 +26,11 @@ class Call:
 _TEXT: tuple[tuple[Group, ...], ...] = (("text",), ("number",))
 _MEASURES: tuple[tuple[Group, ...], ...] = (("number", "date", "moment", "span"),)
 _TIME: tuple[tuple[Group, ...], ...] = (("date", "moment"),)
+_ZONED: tuple[tuple[Group, ...], ...] = (("moment",), ("text",))
 FUNCTIONS = {
     "abs": Call("number", 1, 1, takes=(("number", "span"),)),
     "add_months": Call("date, months", 2, 2, "date", takes=(("date", "moment"), ("number",))),
+    "add_working_days": Call("date, days", 2, 2, "date", takes=(("date", "moment"), ("number",))),
     "age": Call("born, at", 2, 2, "whole", takes=_TIME),
     "ceil": Call("number", 1, 1, "whole"),
     "coalesce": Call("a, b, ...", 2, None),
@@ -43,6 +45,7 @@ FUNCTIONS = {
     "iso_week": Call("date", 1, 1, "whole", takes=_TIME),
     "iso_year": Call("date", 1, 1, "whole", takes=_TIME),
     "left": Call("text, letters", 2, 2, "text", takes=_TEXT),
+    "local": Call("moment, zone", 2, 2, "moment", takes=_ZONED),
     "log": Call("number", 1, 1, "number"),
     "lower": Call("text", 1, 1, "text", takes=_TEXT),
     "max": Call("a, b, ...", 2, None, takes=_MEASURES),
@@ -60,9 +63,11 @@ FUNCTIONS = {
     "sqrt": Call("number", 1, 1, "number"),
     "text": Call("value, digits", 1, 2, "text", takes=(("number", "date", "moment"), ("number", "text"))),
     "upper": Call("text", 1, 1, "text", takes=_TEXT),
+    "utc": Call("moment, zone", 2, 2, "moment", takes=_ZONED),
     "weekday": Call("date", 1, 1, "whole", takes=_TIME),
     "weeks": Call("number", 1, 1, "span"),
     "where": Call("condition, a, b", 3, 3),
+    "working_days": Call("from, to", 2, 2, "whole", takes=_TIME),
     "year": Call("date", 1, 1, "whole", takes=_TIME),
 }
 

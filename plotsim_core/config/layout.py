@@ -16,18 +16,20 @@ from functools import lru_cache
 
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family, did_you_mean
-from plotsim_core.numerics.calendar import Grain
+from plotsim_core.numerics.calendar import GRAINS, Grain
 
 _NAMES = ("dataset", "table")
 _TIMES: dict[str, str] = {
-    "key": r"\d{4}-\d\d-\d\d(?:-(?:[01]\d|2[0-3])00)?",
+    "key": r"\d{4}-\d\d-\d\d(?:-(?:[01]\d|2[0-3])[0-5]\d)?",
     "yyyy": r"\d{4}",
     "mm": r"\d\d",
     "dd": r"\d\d",
     "hh": r"(?:[01]\d|2[0-3])",
+    "minute": r"[0-5]\d",
     "m": r"(?:1[0-2]|[1-9])",
     "d": r"(?:[12]\d|3[01]|[1-9])",
     "h": r"(?:1\d|2[0-3]|\d)",
+    "n": r"(?:[1-5]\d|\d)",
     "yyyymm": r"\d{6}",
     "yyyymmdd": r"\d{8}",
     "yyyy_mm_dd": r"\d{4}_\d\d_\d\d",
@@ -37,14 +39,20 @@ _TIMES: dict[str, str] = {
 }
 """Placeholder of a time, and what it looks like."""
 PLACEHOLDERS = (*_NAMES, *_TIMES)
-_PADDED = {"m": "mm", "d": "dd", "h": "hh"}
+_PADDED = {"m": "mm", "d": "dd", "h": "hh", "n": "minute"}
 """Placeholder of a whole number to that of the same one with two digits."""
 
 _DAYS = ({"key"}, {"yyyymmdd"}, {"yyyy_mm_dd"}, {"yyyy", "mm", "dd"}, {"yyyymm", "dd"})
 _MONTHS = (*_DAYS, {"yyyy", "mm"}, {"yyyymm"})
 _QUARTERS = (*_MONTHS, {"yyyy", "q"})
+_HOURS = tuple({*day, "hh"} if day != {"key"} else day for day in _DAYS)
 _IDENTIFYING: dict[str, tuple[set[str], ...]] = {
-    "hour": tuple({*day, "hh"} if day != {"key"} else day for day in _DAYS),
+    **{
+        name: tuple({*hour, "minute"} if hour != {"key"} else hour for hour in _HOURS)
+        for name, grain in GRAINS.items()
+        if grain.is_part_of_hour
+    },
+    "hour": _HOURS,
     "day": _DAYS,
     "week": (*_DAYS, {"iso_year", "iso_ww"}),
     "month": _MONTHS,
@@ -64,6 +72,13 @@ class NamedLayout:
 
     days: str
     hours: str
+
+    def text(self, partition: Grain) -> str:
+        """Return the text for partitions of some length; where they are minutes, each hour has its minutes after it."""
+        if not partition.is_part_of_day:
+            return self.days
+        minutes = self.hours.replace("{hh}", "{hh}{minute}").replace("{h}", "{h}/partition_minute={n}")
+        return minutes if partition.is_part_of_hour else self.hours
 
 
 LAYOUTS: Family[NamedLayout] = Family("layout")
@@ -91,7 +106,7 @@ def template(layout: str | None, partition: Grain) -> str:
     """Return the text of a layout (a name, or a text already) for partitions of some length; without one by table."""
     if layout is None or layout not in LAYOUTS:
         return layout or BY_TABLE
-    return LAYOUTS[layout].hours if partition.name == "hour" else LAYOUTS[layout].days
+    return LAYOUTS[layout].text(partition)
 
 
 def wrong_text(layout: str) -> Iterator[Problem]:
@@ -115,9 +130,9 @@ def wrong_text(layout: str) -> Iterator[Problem]:
     for name in _NAMES:
         if f"{{{name}}}" not in layout:
             yield Problem("", f"has no {{{name}}}: two {name}s would be written to one file", f"add {{{name}}}")
-    if re.search(r"[\d}]\{[mdh]\}|\{[mdh]\}[\d{]", layout):
-        message = "{m}, {d} and {h} have one digit or two, so that what stands next to one may be taken for it"
-        yield Problem("", message, "put a letter or a sign between them, or use {mm}, {dd} and {hh}")
+    if re.search(r"[\d}]\{[mdhn]\}|\{[mdhn]\}[\d{]", layout):
+        message = "{m}, {d}, {h} and {n} have one digit or two, so that what stands next to one may be taken for it"
+        yield Problem("", message, "put a letter or a sign between them, or use {mm}, {dd}, {hh} and {minute}")
     if any(all(f"{{{name}}}" in part for name in _NAMES) for part in layout.split("/")):
         yield Problem("", "{dataset} and {table} in one name cannot be told apart", "give each a folder of its own")
 
@@ -131,15 +146,18 @@ def wrong_partition(layout: str, partition: Grain) -> Iterator[Problem]:
             " ".join(f"{{{name}}}" for name in sorted(names, key=PLACEHOLDERS.index)) for names in identifying_sets
         )
         yield Problem(
-            "layout", f"two partitions, of a {partition.name} each, would be written to one file", f"add {choices}"
+            "layout", f"two partitions, of a {partition.noun} each, would be written to one file", f"add {choices}"
         )
-    if "hh" in placeholders and partition.name != "hour":
-        yield Problem("layout", f"{{hh}} is always 00: partitions are of a {partition.name} each", "leave it out")
+    for name, is_idle in (("hh", not partition.is_part_of_day), ("minute", not partition.is_part_of_hour)):
+        if name in placeholders and is_idle:
+            message = f"{{{name}}} is always 00: partitions are of a {partition.noun} each"
+            yield Problem("layout", message, "leave it out")
 
 
 def partition_file(layout: str, dataset: str, table: str, key: str) -> str:
     """Return the path below the store of a table's partition; `key` is its first moment, 2024-03-01 or 2024-03-01-13:00."""
-    day, hour = date(int(key[:4]), int(key[5:7]), int(key[8:10])), key[11:13] or "00"
+    day = date(int(key[:4]), int(key[5:7]), int(key[8:10]))
+    hour, minute = key[11:13] or "00", key[14:16] or "00"
     year, month, day_text = f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}"
     iso_year, iso_week, _ = day.isocalendar()
     return layout.format(
@@ -150,9 +168,11 @@ def partition_file(layout: str, dataset: str, table: str, key: str) -> str:
         mm=month,
         dd=day_text,
         hh=hour,
+        minute=minute,
         m=day.month,
         d=day.day,
         h=int(hour),
+        n=int(minute),
         yyyymm=year + month,
         yyyymmdd=year + month + day_text,
         yyyy_mm_dd=f"{year}_{month}_{day_text}",
@@ -238,8 +258,8 @@ def _partition_key(values: dict[str, str]) -> str:
     """Return the partition key from the values of placeholders. Raises ValueError where they are no date."""
     values = values | {padded: f"{int(values[name]):02d}" for name, padded in _PADDED.items() if name in values}
     if "key" in values:
-        day, hour = values["key"][:10], values["key"][11:13]
-        return f"{day}-{hour}:00" if hour else day
+        day, time = values["key"][:10], values["key"][11:15]
+        return f"{day}-{time[:2]}:{time[2:]}" if time else day
     digits = (values.get("yyyymmdd") or values.get("yyyy_mm_dd", "")).replace("_", "")
     if digits:
         day = f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
@@ -249,4 +269,4 @@ def _partition_key(values: dict[str, str]) -> str:
         year = values["yyyy"] if "yyyy" in values else values["yyyymm"][:4]
         month = values.get("mm") or values.get("yyyymm", "")[4:] or f"{3 * int(values.get('q', 1)) - 2:02d}"
         day = f"{year}-{month}-{values.get('dd', '01')}"
-    return f"{day}-{values['hh']}:00" if "hh" in values else day
+    return f"{day}-{values['hh']}:{values.get('minute', '00')}" if "hh" in values else day

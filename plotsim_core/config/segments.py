@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -35,6 +36,15 @@ Baseline = Annotated[Literal["high", "mid", "low"] | tuple[Number, Number], Befo
 
 LEAST_LIFE = 2
 """So many periods of the span units have at least that arrive by lot, where no end is written."""
+
+
+StretchLength = (
+    Annotated[int, Field(ge=1, le=10_000, strict=True)]
+    | tuple[Annotated[int, Field(ge=1, le=10_000, strict=True)], Annotated[int, Field(ge=1, le=10_000, strict=True)]]
+)
+"""A number of periods, or the fewest and the most; no more, as a cell looks back so far."""
+_MOST_SILENT = 0.5
+"""Units are silent in no more of their periods."""
 
 
 class MovedArrival(Part):
@@ -144,6 +154,41 @@ Arrival = Annotated[
 ]
 
 
+class Silence(Part):
+    """Stretches of periods in which a unit makes no rows, neither in facts nor in events; then it goes on. It is there in
+    between: its dimension has it, its metrics go on, and nothing of them is stored.
+
+    A stretch begins in each period with the chance `rate`, and may begin within another, which it then prolongs. Shorter and
+    longer lengths are as likely.
+    """
+
+    rate: Annotated[float, Field(gt=0, lt=1, strict=True)]
+    """The chance that a stretch begins in a period."""
+    length: StretchLength
+    """For how many periods it lasts: a number, or [least, most]."""
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """The shortest and the longest length of a stretch, in periods."""
+        return (self.length, self.length) if isinstance(self.length, int) else self.length
+
+    @property
+    def share(self) -> float:
+        """The share of its periods in which a unit is silent, 0 to 1: none of those that may reach into one has begun."""
+        least, most = self.lengths
+        reaching = (min(1.0, (most - age) / (most - least + 1)) for age in range(most))
+        return 1.0 - math.prod(1.0 - self.rate * chance for chance in reaching)
+
+    @model_validator(mode="after")
+    def _check_share(self) -> Silence:
+        if self.lengths[0] > self.lengths[1]:
+            raise ProblemError(Problem("length", f"expected [least, most], found {value_text(self.length)}"))
+        if self.share > _MOST_SILENT:
+            message = f"units would be silent in {self.share:.0%} of their periods, expected at most {_MOST_SILENT:.0%}"
+            raise ProblemError(Problem("rate", message, "let stretches begin less often, or be shorter"))
+        return self
+
+
 class Variation(Part):
     """How far the units of a segment differ.
 
@@ -227,6 +272,8 @@ class Segment(Part):
     """What comes after it: they stay where the curve ended (`hold`), run through it again and again, a span each
     (`repeat`), or with a new shift of their own each time (`restart`); curves that follow the calendar (`seasonal`) go
     on without a break."""
+    silence: Silence | None = None
+    """Stretches in which they make no rows, none unless it is written."""
     variation: Variation = Variation()
     """How far they differ."""
     treatment: Treatment | None = None

@@ -12,6 +12,7 @@ from plotsim_core.config.pydantic_errors import words_of
 from plotsim_core.config.table_kind import SECTIONS, declared_forms
 from plotsim_core.config.written_tables import KEY_TYPES, is_shaped_dates, list_or_empty, written_per
 from plotsim_core.families import nearest
+from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 
 DATE_DIMENSION = "dim_date"
 TIME_DIMENSION = "dim_time"
@@ -27,6 +28,7 @@ _DATE_COLUMNS = {
     "period_index": "int",
 }
 _DAY_COLUMNS = {"day_of_week": "int", "day_of_month": "int", "is_weekend": "bool"}
+_MINUTE_COLUMNS = {"hour": "int", "minute": "int"}
 _TO_DATES = f"ref.{DATE_DIMENSION}"
 
 
@@ -176,7 +178,11 @@ def _date_columns(raw: Mapping[str, Any]) -> list[dict[str, str]]:
         if isinstance(window, list) and len(window) > 2
         else ""
     )
-    columns = {**_DATE_COLUMNS, **(_DAY_COLUMNS if period in ("day", "daily", "hour", "hourly") else {})}
+    name = ADVERBS.get(period, period) if isinstance(period, str) else ""
+    columns = dict(_DATE_COLUMNS)
+    if name in GRAINS:
+        columns |= _DAY_COLUMNS if GRAINS[name].is_within_day else {}
+        columns |= _MINUTE_COLUMNS if GRAINS[name].is_part_of_hour else {}
     return [{"name": name, "type": kind} for name, kind in columns.items()]
 
 

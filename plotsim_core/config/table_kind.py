@@ -208,6 +208,11 @@ class TableWords:
         return None
 
     @property
+    def combined_units(self) -> tuple[str, ...]:
+        """The tables of units of other kinds whose rows it combines in each period."""
+        return ()
+
+    @property
     def row_rhythm(self) -> Rhythm | None:
         """The rhythm of its own that its rows have."""
         return None

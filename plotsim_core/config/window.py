@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any, ClassVar
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from plotsim_core.config.model import Offset, Part, pattern
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.calendar import ADVERBS, COARSER_GRAINS, GRAINS, YEAR, Grain, grain_named
+from plotsim_core.numerics.calendar import ADVERBS, GRAINS, MINUTES, USUAL_GRAINS, YEAR, Grain, grain_named
 
 
 def _day_text(value: Any) -> Any:
@@ -32,8 +33,21 @@ def _period_name(value: Any) -> Any:
     """Return the name of a length of period, of which adverbs are an old spelling."""
     name = ADVERBS.get(value, value) if isinstance(value, str) else value
     if isinstance(name, str) and name not in GRAINS:
-        raise ProblemError(Problem("", f"no period is called '{name}'", did_you_mean(name, [*GRAINS, *ADVERBS])))
+        raise ProblemError(Problem("", f"no period is called '{name}'", _period_hint(name)))
     return name
+
+
+def _period_hint(name: str) -> str:
+    """Return the hint for a name that no length of period has."""
+    length = re.fullmatch(r"(\d{1,6})\s*m(in(ute)?s?)?", name.strip().lower())
+    if length is None:
+        return did_you_mean(name, ["5 minutes", *USUAL_GRAINS, *ADVERBS])
+    minutes = int(length[1])
+    if minutes in MINUTES:
+        return f"write '{'minute' if minutes == 1 else f'{minutes} minutes'}'"
+    if minutes == 60:
+        return "write 'hour'"
+    return f"minutes have to divide an hour: {', '.join(map(str, MINUTES))}"
 
 
 Day = Annotated[
@@ -63,12 +77,12 @@ class Window(Part):
     end: Day | None = None
     """The last one; none for an open window."""
     every: Annotated[str, BeforeValidator(_period_name)] = "month"
-    """The length of a period."""
+    """The length of a period: some minutes that divide an hour (`5 minutes`), hour, day, week, month or quarter."""
     span: Annotated[Offset, Field(ge=1)] | None = None
     """So many periods an archetype takes; the length of the window unless it is written."""
     partition: str | None = None
-    """The length of a partition, if several periods are stored and made together: week, month, quarter or year (day, for
-    hours); the rows are the same."""
+    """The length of a partition, if several periods are stored and made together: week, month, quarter or year (day,
+    for hours; day, hour or more minutes, for minutes); the rows are the same."""
 
     @model_validator(mode="before")
     @classmethod
@@ -93,7 +107,7 @@ class Window(Part):
             yield Problem("end", f"{self.end} is before the start, {self.start}")
             return
         if self.stop is not None and self.stop <= self.first:
-            yield Problem("end", f"there is no whole {self.grain.name} from {self.start} to {self.end}")
+            yield Problem("end", f"there is no whole {self.grain.noun} from {self.start} to {self.end}")
             return
         partition_problems = list(self._partition_problems())
         yield from partition_problems
@@ -104,7 +118,7 @@ class Window(Part):
 
     def _partition_problems(self) -> Iterator[Problem]:
         """Refuse a partition that does not hold several whole periods."""
-        name, longer_names = self.grain.name, COARSER_GRAINS[self.grain.name]
+        name, longer_names = self.grain.name, self.grain.coarser
         if self.partition is None or self.partition in longer_names:
             return
         if self.partition not in (*GRAINS, YEAR.name):
@@ -116,10 +130,14 @@ class Window(Part):
             yield Problem("partition", f"no period is called '{self.partition}'", suggestion)
         elif name == "week":
             hint = "leave it out: a partition is then a week"
-            yield Problem("partition", f"a {self.partition} does not hold whole weeks", hint)
+            yield Problem("partition", f"a {grain_named(self.partition).noun} does not hold whole weeks", hint)
         else:
-            hint = f"leave it out for a partition each {name}; longer are {', '.join(longer_names)}"
-            yield Problem("partition", f"a {self.partition} does not hold several periods of a {name}", hint)
+            hint = f"leave it out for a partition each {self.grain.noun}; longer are {', '.join(longer_names)}"
+            yield Problem(
+                "partition",
+                f"a {grain_named(self.partition).noun} does not hold several {self.grain.plural}",
+                hint,
+            )
 
     def _aligned(self, grain: Grain, name: str, text: str, moment: np.datetime64) -> Iterator[Problem]:
         """Refuse a day that cuts a period (or partition) in two. Months and weeks never align, so a window of months holds

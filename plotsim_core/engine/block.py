@@ -11,6 +11,7 @@ from plotsim_core.engine.memory import Memory, Recent, stage
 from plotsim_core.engine.metrics import centres, shifted_positions
 from plotsim_core.engine.noised import noised
 from plotsim_core.engine.roster import Units, codes
+from plotsim_core.engine.silence import may_be_silent, silent
 from plotsim_core.engine.slice import CHUNK, Slice
 from plotsim_core.engine.staying import staying_units, whole_units
 from plotsim_core.engine.trajectories import positions
@@ -88,10 +89,10 @@ class Block(Memory):
 
     @stage
     def noised(self, metric: int) -> Floats:
-        """The values of a metric as they are stored; NaN where one is missing."""
+        """The values of a metric as they are stored; NaN where one is missing, or its unit is silent."""
         population, spec = self.population, self.population.metrics[metric]
         driver = missing_on(population.dataset, spec.spec)
-        return noised(
+        values = noised(
             population.seed,
             noise_of(population.dataset, spec.spec),
             spec,
@@ -100,6 +101,7 @@ class Block(Memory):
             self.positions(),
             None if driver is None else self.scores(population.metric_index(driver)),
         )
+        return np.where(silent(self), np.nan, values) if may_be_silent(population) else values
 
 
 def _units_of(population: Population, slice_: Slice) -> Units:

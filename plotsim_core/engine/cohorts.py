@@ -1,9 +1,9 @@
 """Cohorts: where in the roster the units of ongoing arrivals are, without counting anybody.
 
 First come the units that the segments have by themselves, segment by segment. Those who arrive later follow in cohorts, so
-many periods of arrivals each (`PERIODS`), and within a cohort segment by segment. So no unit's place moves as time goes on,
-and the first places are all that a slice needs. A unit's address and key know no place: they know the segment, the cohort
-and the number in it.
+many periods of arrivals each (`Grain.cohort`), and within a cohort segment by segment. So no unit's place moves as time goes
+on, and the first places are all that a slice needs. A unit's address and key know no place: they know the segment, the
+cohort and the number in it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from plotsim_core.config.arrivals import cohort_factors, cohort_sizes
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.arrays import Floats, Integers
-from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
+from plotsim_core.numerics.codes import COHORT, COHORTS, LATER
 from plotsim_core.numerics.random import fold, key, uniforms, words
 from plotsim_core.plan.plan import Population
 
@@ -78,7 +78,7 @@ def arrival_sums(population: Population, segment: int) -> Floats | None:
 
 def arrival_offsets(population: Population, segment: int, cohort: Integers, u: Floats) -> Integers:
     """Return after how many periods of their cohorts units of a segment arrive, each by its uniform (inverse CDF)."""
-    length, sums = PERIODS[population.grain.name], arrival_sums(population, segment)
+    length, sums = population.grain.cohort, arrival_sums(population, segment)
     if sums is None:
         return (u * length).astype(np.int64)
     first = cohort * length
@@ -90,7 +90,7 @@ def arrival_offsets(population: Population, segment: int, cohort: Integers, u: F
 
 def begins(population: Population, cohort: Integers) -> Integers:
     """Return the first period in which units of cohorts arrive."""
-    return population.first + 1 + cohort * PERIODS[population.grain.name]
+    return population.first + 1 + cohort * population.grain.cohort
 
 
 def units_by(population: Population, stop: int) -> int:
@@ -100,11 +100,11 @@ def units_by(population: Population, stop: int) -> int:
     """
     if not any(segment.rate > 0 for segment in population.segments):
         return population.units
-    cohorts = -(-max(0, stop - population.first - 1) // PERIODS[population.grain.name])
+    cohorts = -(-max(0, stop - population.first - 1) // population.grain.cohort)
     if cohorts > COHORTS:
-        limit = COHORTS * PERIODS[population.grain.name]
+        limit = COHORTS * population.grain.cohort
         raise UsageError(
-            f"{population.dataset.plural} arrive for at most {limit:,} {population.grain.name}s; begin a new window"
+            f"{population.dataset.plural} arrive for at most {limit:,} {population.grain.plural}; begin a new window"
         )
     parts = layout(population)
     if cohorts > parts.limit:

@@ -16,6 +16,7 @@ from plotsim_core.engine.memory import stage
 from plotsim_core.engine.replay import Replay, State, replayed, state_after, state_before
 from plotsim_core.engine.roster import NEVER as NEVER
 from plotsim_core.engine.roster import Units
+from plotsim_core.engine.silence import may_be_silent, silent
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Crossing, Population
 
@@ -96,6 +97,11 @@ def ends(block: Block) -> NDArray[np.int64]:
     for ending in block.population.endings:
         last_period = np.minimum(last_period, first_crossings(block, ending.crossing))
     return last_period
+
+
+def recording(block: Block) -> NDArray[np.bool_]:
+    """Return who makes rows, shape (periods, units): who is there and not silent."""
+    return alive(block) & ~silent(block) if may_be_silent(block.population) else alive(block)
 
 
 def alive(block: Block) -> NDArray[np.bool_]:

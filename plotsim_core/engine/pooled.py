@@ -45,7 +45,7 @@ def solve_pooled(
     result = []
     for path, connection in connections:
         if connection.pooled and not _weights(_reference(population)).any():
-            span = f"{population.span} {population.grain.name}s"
+            span = f"{population.span} {population.grain.plural}"
             message = f"`pooled` is solved over the span of {span}, and no {population.unit} is there in it"
             problems.append(Problem(path, message, "let some arrive earlier, or make the span longer"))
         elif connection.pooled:

@@ -29,7 +29,7 @@ def rhythm_of(population: Population, declared: Rhythm | None) -> shapes.Rhythm 
 def metric_factors(population: Population, metric: MetricPlan, periods: Integers) -> Floats | None:
     """Return what the rhythm multiplies the means of a metric by, shape (periods,); None where it does not."""
     sensitivity = metric.spec.follows_rhythm
-    if population.dataset.rhythm is None or sensitivity == 0 or population.grain.name not in ("day", "hour"):
+    if population.dataset.rhythm is None or sensitivity == 0 or not population.grain.is_within_day:
         return None
     calendar = population.dataset.calendar
     factors = period_factors(calendar, population.grain, shape(calendar, population.dataset.rhythm), periods)
@@ -42,7 +42,7 @@ def event_factors(
     """Return what the number of events in proportion to a metric (None: to none) is multiplied by, so that it has the rhythm
     of the events whatever that of the metric is, shape (periods,); None where it is not."""
     weights = rhythm_of(population, declared)
-    if weights is None or population.grain.name not in ("day", "hour"):
+    if weights is None or not population.grain.is_within_day:
         return None
     metric_part = None if metric is None else metric_factors(population, metric, periods)
     factors = period_factors(population.dataset.calendar, population.grain, weights, periods)

@@ -17,6 +17,7 @@ from plotsim_core.engine.effects import acting_segments, metric_occasions
 from plotsim_core.engine.metrics import growth_factors, oriented, seasonal_factors, unseasoned
 from plotsim_core.engine.noised import is_missing, is_outlier, jittered, missing_by_value, missing_odds
 from plotsim_core.engine.rhythm import metric_factors
+from plotsim_core.engine.silence import silent
 from plotsim_core.engine.tiers import expected_shares
 from plotsim_core.engine.trajectories import positions, progress, rounds, untreated
 from plotsim_core.numerics.arrays import Floats
@@ -207,6 +208,10 @@ def _missing_steps(block: Block, metric: int) -> list[Step]:
         is_hit = bool(missing_by_value(population.seed, noise, spec, block.address, scores)[0, 0])
         odds = f"{_only(missing_odds(noise, scores)):.4g}, as {cause} scored {_only(scores):+.4g}"
         steps.append(Step("by value", is_hit, f"with a probability of {odds}; {noise.mar_rate:g} on average", 1))
+    silence = population.segments[int(block.units.segment[0])].spec.silence
+    if silence is not None:
+        description = f"its {population.unit} is so in {silence.share:.1%} of its {population.grain.plural}"
+        steps.append(Step("silent", bool(silent(block)[0, 0]), description, 1))
     if len(steps) < 2:
         return [Step("missing", step.value, step.description) for step in steps]
     causes = [step.name for step in steps if step.value]

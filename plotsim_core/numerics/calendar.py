@@ -1,7 +1,7 @@
 """Dates and period numbers. A period is counted from a fixed epoch, never from a window's start.
 
-A grain (hour, day, ISO week, month, quarter) turns dates into period numbers and back; everything is vectorised
-over int64 arrays of period numbers.
+A grain (some minutes, hour, day, ISO week, month, quarter) turns dates into period numbers and back; everything is
+vectorised over int64 arrays of period numbers.
 """
 
 from __future__ import annotations
@@ -16,13 +16,20 @@ from numpy.typing import NDArray
 
 from plotsim_core.families import Family
 
+_HOUR, _DAY = 60, 1440
+"""Minutes."""
+
 Periods = NDArray[np.int64]
 Moments = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)
 class Grain:
-    """One length of period. `starts` maps period numbers to the moment (datetime64[s]) each begins at."""
+    """One length of period. `starts` maps period numbers to the moment (datetime64[s]) each begins at.
+
+    `coarser` are the names of the grains that hold whole periods of it, and `cohort` is how many periods of arrivals make a
+    cohort. `minutes` is its length, None for those that are longer than a day.
+    """
 
     name: str
     adverb: str
@@ -30,22 +37,62 @@ class Grain:
     holding: Callable[[Moments], Periods]
     starts: Callable[[Periods], Moments]
     labels: Callable[[Moments], list[str]]
+    coarser: tuple[str, ...] = ()
+    cohort: int = 1
+    minutes: int | None = None
 
     def __reduce__(self) -> tuple[Callable[[str], Grain], tuple[str]]:
         """A grain travels between processes by its name: its functions are made here and cannot be pickled."""
         return grain_named, (self.name,)
+
+    @property
+    def noun(self) -> str:
+        """What one period is called."""
+        return f"period of {self.name}" if self.name[0].isdigit() else self.name
+
+    @property
+    def plural(self) -> str:
+        """What periods are called."""
+        return f"periods of {self.name}" if self.name[0].isdigit() else f"{self.name}s"
+
+    @property
+    def is_within_day(self) -> bool:
+        """Whether a period is a day or a part of one."""
+        return self.minutes is not None
+
+    @property
+    def is_part_of_day(self) -> bool:
+        """Whether a day has several periods."""
+        return self.minutes is not None and self.minutes < _DAY
+
+    @property
+    def is_part_of_hour(self) -> bool:
+        """Whether an hour has several periods."""
+        return self.minutes is not None and self.minutes < _HOUR
+
+    @property
+    def key_format(self) -> str:
+        """The format of integer date keys: the start of a period, down to its hour or minute where periods differ in it."""
+        if not self.is_part_of_day:
+            return "%Y%m%d"
+        return "%Y%m%d%H" if self.minutes == _HOUR else "%Y%m%d%H%M"
+
+    @property
+    def key_length(self) -> int:
+        """How many digits a date key has."""
+        return 4 + 2 * self.key_format.count("%") - 2
 
     def seconds(self, periods: Periods) -> NDArray[np.int64]:
         """Return the length of each period in seconds."""
         return (self.starts(periods + 1) - self.starts(periods)).astype(np.int64)
 
     def keys(self, periods: Periods) -> NDArray[np.int64]:
-        """Return the integer date key of each period: YYYYMMDD of its start, YYYYMMDDHH for hours."""
+        """Return the integer date key of each period, its start: YYYYMMDD, of hours YYYYMMDDHH, of minutes YYYYMMDDHHMM."""
         start = self.starts(periods)
-        day = date_keys(start)
-        if self.name != "hour":
-            return day
-        keys: NDArray[np.int64] = day * 100 + (start - start.astype("datetime64[D]")).astype(np.int64) // 3600
+        keys = date_keys(start)
+        if self.is_part_of_day:
+            hour, minute = np.divmod((start - start.astype("datetime64[D]")).astype(np.int64) // 60, _HOUR)
+            keys = keys * 100 + hour if self.minutes == _HOUR else (keys * 100 + hour) * 100 + minute
         return keys
 
     def read(self, text: str) -> int:
@@ -62,6 +109,14 @@ class Grain:
         elif not re.fullmatch(r"\d{4}-\d{2}(-\d{2}(T\d{2}(:\d{2}){0,2})?)?", text):
             raise ValueError(f"{text!r} is not a date or a period")
         return int(self.holding(np.array([np.datetime64(text).astype("datetime64[s]")]))[0])
+
+    def period_of_key(self, key: int | str) -> int:
+        """Return the number of the period of a date key. Raises ValueError for another number."""
+        digits = str(key)
+        if len(digits) != self.key_length:
+            raise ValueError(f"{key} is no date key: it has {len(digits)} digits, not {self.key_length}")
+        hour, minute = digits[8:10] or "00", digits[10:12] or "00"
+        return self.read(f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}T{hour}:{minute}")
 
     def label(self, period: int) -> str:
         """Return the label of one period, as people write it (`2023-01`, `2023-W05`, `2023-Q2`)."""
@@ -92,6 +147,16 @@ def _by_unit(unit: str) -> tuple[Callable[[Moments], Periods], Callable[[Periods
 
     def starts(periods: Periods) -> Moments:
         return np.asarray(periods, dtype=np.int64).astype(f"datetime64[{unit}]").astype("datetime64[s]")
+
+    return holding, starts
+
+
+def _by_minutes(minutes: int) -> tuple[Callable[[Moments], Periods], Callable[[Periods], Moments]]:
+    def holding(moments: Moments) -> Periods:
+        return moments.astype("datetime64[m]").astype(np.int64) // minutes
+
+    def starts(periods: Periods) -> Moments:
+        return (np.asarray(periods, dtype=np.int64) * minutes).astype("datetime64[m]").astype("datetime64[s]")
 
     return holding, starts
 
@@ -131,17 +196,47 @@ def grain_named(name: str) -> Grain:
     return next((grain for grain in (YEAR, ONCE) if grain.name == name), None) or GRAINS[name]
 
 
+MINUTES = tuple(minutes for minutes in range(1, _HOUR) if _HOUR % minutes == 0)
+"""The lengths in minutes of periods below an hour: those that divide one."""
+_COHORT_HOURS = 720
+"""A cohort of hours or minutes."""
+
+
+def _minutes_name(minutes: int) -> str:
+    return "minute" if minutes == 1 else f"{minutes} minutes"
+
+
+def _of_minutes(minutes: int) -> Grain:
+    multiples = (_minutes_name(length) for length in MINUTES if length > minutes and length % minutes == 0)
+    return Grain(
+        _minutes_name(minutes),
+        "",
+        8766.0 * _HOUR / minutes,
+        *_by_minutes(minutes),
+        _text("m"),
+        coarser=(*multiples, "hour", *_ABOVE_HOUR),
+        cohort=_COHORT_HOURS * _HOUR // minutes,
+        minutes=minutes,
+    )
+
+
 GRAINS: Family[Grain] = Family("grain")
+_ABOVE_DAY = ("week", "month", "quarter", "year")
+_ABOVE_HOUR = ("day", *_ABOVE_DAY)
 for _grain in (
-    Grain("hour", "hourly", 8766.0, *_by_unit("h"), _text("h")),
-    Grain("day", "daily", 365.25, *_by_unit("D"), _text("D")),
-    Grain("week", "weekly", 365.25 / 7, _weeks_holding, _week_starts, _week_labels),
-    Grain("month", "monthly", 12.0, *_by_unit("M"), _text("M")),
-    Grain("quarter", "quarterly", 4.0, _quarters_holding, _quarter_starts, _quarter_labels),
+    *map(_of_minutes, MINUTES),
+    Grain("hour", "hourly", 8766.0, *_by_unit("h"), _text("h"), coarser=_ABOVE_HOUR, cohort=_COHORT_HOURS, minutes=_HOUR),
+    Grain("day", "daily", 365.25, *_by_unit("D"), _text("D"), coarser=_ABOVE_DAY, cohort=28, minutes=_DAY),
+    # weeks cross the ends of all others
+    Grain("week", "weekly", 365.25 / 7, _weeks_holding, _week_starts, _week_labels, cohort=13),
+    Grain("month", "monthly", 12.0, *_by_unit("M"), _text("M"), coarser=("quarter", "year"), cohort=12),
+    Grain("quarter", "quarterly", 4.0, _quarters_holding, _quarter_starts, _quarter_labels, coarser=("year",), cohort=4),
 ):
     GRAINS.add(_grain.name, _grain)
+USUAL_GRAINS = tuple(name for name in GRAINS if not name[0].isdigit() and name != "minute")
+"""Those that are not of minutes."""
 
-ADVERBS: dict[str, str] = {grain.adverb: name for name, grain in GRAINS.items()}
+ADVERBS: dict[str, str] = {grain.adverb: name for name, grain in GRAINS.items() if grain.adverb}
 """The spelling of `every:` that plotsim's files use (`monthly`), to the grain's own name."""
 
 YEAR = Grain("year", "yearly", 1.0, *_by_unit("Y"), _text("Y"))
@@ -158,12 +253,3 @@ ONCE = Grain(
     lambda moments: [""] * len(moments),
 )
 """The length of the one period, number 0, that a dataset without a window has; it has no dates."""
-
-COARSER_GRAINS: dict[str, tuple[str, ...]] = {
-    "hour": ("day", "week", "month", "quarter", "year"),
-    "day": ("week", "month", "quarter", "year"),
-    "week": (),
-    "month": ("quarter", "year"),
-    "quarter": ("year",),
-}
-"""Name of a grain to those that hold whole periods of it. Weeks cross the ends of all others."""

@@ -25,8 +25,6 @@ COHORT = 1 << 18
 """How many units of a cohort have codes of their own."""
 COHORTS = LATER // COHORT
 """How many cohorts there can be."""
-PERIODS = {"hour": 720, "day": 28, "week": 13, "month": 12, "quarter": 4, "once": 1}
-"""Periods of arrivals of a cohort, by grain."""
 
 
 def segment_number(name: str) -> int:

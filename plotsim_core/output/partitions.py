@@ -101,7 +101,7 @@ def columns_between(schema: pa.Schema, begin: int, end: int) -> pa.Schema:
 
 def key_format(partition: Grain) -> str:
     """Return the format of the keys of partitions of some length: that of their first moment."""
-    return "%Y-%m-%d-%H:%M" if partition.name == "hour" else "%Y-%m-%d"
+    return "%Y-%m-%d-%H:%M" if partition.is_part_of_day else "%Y-%m-%d"
 
 
 def keys_between(plan: Plan, first: int, stop: int) -> list[str]:
@@ -117,7 +117,7 @@ def whole_partitions(plan: Plan, table: str, time: str, first: int, stop: int) -
     keys. Raises UsageError where the periods begin or end within a partition, whose file would lose its other rows."""
     edges = plan.grain.holding(_partition_starts(plan, first, stop))
     if edges[0] != first or edges[-1] != stop:
-        message = f"the periods cut a partition, a {plan.partition.name}: with `output.layout` whole partitions are written"
+        message = f"the periods cut a partition, a {plan.partition.noun}: with `output.layout` whole partitions are written"
         raise UsageError(message)
     return TimePartitions(table, time, tuple(keys_between(plan, first, stop)), tuple(plan.grain.keys(edges).tolist()))
 

@@ -30,7 +30,7 @@ from plotsim_core.config.tables import Column, row_noun
 from plotsim_core.config.words import capitalised, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.effects import row_effects
-from plotsim_core.engine.lifetimes import alive
+from plotsim_core.engine.lifetimes import recording
 from plotsim_core.engine.metrics import centres, shifted_positions
 from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.engine.roster import Units
@@ -41,7 +41,7 @@ from plotsim_core.numerics.groups import sorted_within
 from plotsim_core.numerics.random import fold, key, uniforms, words
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.fact import version_column
+from plotsim_core.tables.fact import rows_of_cells, version_column
 from plotsim_core.tables.kind import TableKind, add_kind, needs_number, sibling_key
 from plotsim_core.tables.timestamps import available_lengths, check_event, moments, offsets_within
 
@@ -94,7 +94,7 @@ class CellRows(TableKind):
 
     def row_counts(self, table: TablePlan, block: Block) -> Integers:
         """Return how many rows each cell of a block has, shape (periods, units)."""
-        cells = live_cells(block)
+        cells = recording_cells(block)
         counts = np.zeros(block.shape, dtype=np.int64)
         counts.ravel()[cells.cell] = self._counts(table, cells)
         return counts
@@ -115,7 +115,7 @@ class CellRows(TableKind):
         return counts_by_value(self.row_count, lambda: values().take(cells.unit), drawn, len(cells))
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
-        cells = live_cells(block)
+        cells = recording_cells(block)
         return kept_rows(table, timed_rows(table, cells, self._counts(table, cells)))
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
@@ -189,11 +189,9 @@ def _level(cells: Rows, driver: str | None) -> Level | None:
     return Level(cells.block.correlated(metric_index).ravel()[cells.cell], spec.means[1], spec.decimals or 0)
 
 
-def live_cells(block: Block) -> Rows:
-    """Return a row for each unit and period in which the unit is there."""
-    cell = np.flatnonzero(alive(block).ravel())
-    period, unit = np.divmod(cell, len(block.units))
-    return Rows(block=block, address=block.address.ravel()[cell], unit=unit, period=block.periods[period], cell=cell)
+def recording_cells(block: Block) -> Rows:
+    """Return a row for each unit and period in which the unit is there and not silent."""
+    return rows_of_cells(block, recording(block))
 
 
 def timed_rows(table: TablePlan, cells: Rows, counts: Integers) -> Rows:

@@ -57,7 +57,7 @@ class DateDimension(TableKind):
         return key_name(self)
 
     def describe(self, dataset: Dataset) -> str:
-        return f"Dates of the window, one row per {dataset.grain.name}."
+        return f"Dates of the window, one row per {dataset.grain.noun}."
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from needs_key(self)

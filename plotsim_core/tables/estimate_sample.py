@@ -55,6 +55,13 @@ class Sample:
         """Return who has arrived and is not past its tenure, shape (periods, units)."""
         return self.has_arrived(units) & (self.periods[:, None] <= units.last_period[None, :])
 
+    def is_recording(self, units: Units) -> Floats:
+        """Return the chance that a unit makes rows, by arrival, tenure and silence, shape (periods, units)."""
+        silences = [segment.spec.silence for segment in self.population.segments]
+        shares = np.array([1.0 - (0.0 if silence is None else silence.share) for silence in silences])
+        chances: Floats = self.is_present(units) * shares[units.segment]
+        return chances
+
 
 def sample(population: Population, slice_: Slice, broken: tuple[TablePlan, ...] = ()) -> Sample:
     """Return a sample of a slice: every period of short windows and every unit of small segments."""

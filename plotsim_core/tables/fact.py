@@ -23,8 +23,9 @@ from plotsim_core.config.table_shape import CELL, Shape, Spelling, spelled
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.lifetimes import alive
+from plotsim_core.engine.lifetimes import recording
 from plotsim_core.errors import Problem
+from plotsim_core.numerics.arrays import Flags
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.kind import TableKind, add_kind
 
@@ -92,22 +93,21 @@ class Fact(AnyFact):
 
     def describe(self, dataset: Dataset) -> str:
         subject = f"{self.measured_metrics()} of each {phrase(dataset.unit)}"
-        return f"{subject}, one row per {phrase(dataset.unit)} and {dataset.grain.name}."
+        return f"{subject}, one row per {phrase(dataset.unit)} and {dataset.grain.noun}."
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from needs_references(self, scope)
         yield from super().check(scope)
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
-        cell = np.flatnonzero(alive(block).ravel())
-        period, unit = np.divmod(cell, len(block.units))
-        return Rows(
-            block=block,
-            address=block.address.ravel()[cell],
-            unit=unit,
-            period=block.periods[period],
-            cell=cell,
-        )
+        return rows_of_cells(block, recording(block))
+
+
+def rows_of_cells(block: Block, mask: Flags) -> Rows:
+    """Return a row for each cell in a `mask`, shape (periods, units)."""
+    cell = np.flatnonzero(mask.ravel())
+    period, unit = np.divmod(cell, len(block.units))
+    return Rows(block=block, address=block.address.ravel()[cell], unit=unit, period=block.periods[period], cell=cell)
 
 
 def needs_references(table: Table, scope: Scope) -> Iterable[Problem]:

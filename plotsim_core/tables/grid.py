@@ -28,12 +28,13 @@ from plotsim_core.config.table_shape import FOREIGN, PERIOD, UNIT, Shape, Spelli
 from plotsim_core.config.words import enumeration
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.foreign_units import periods_of_ends
+from plotsim_core.engine.silence import may_be_silent, silent_cells
 from plotsim_core.engine.slice import CHUNK, Slice, blocks, by_row
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.random import Words, fold, key, words
 from plotsim_core.plan.plan import Population, TablePlan
-from plotsim_core.tables.cell_rows import live_cells
+from plotsim_core.tables.cell_rows import recording_cells
 from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Cut, TableKind, add_kind, table_kind
@@ -171,7 +172,7 @@ class GridInTime(_PlainGrid):
         return spelled(shape, per=shape.per[:-1]) if is_plain and shape.has_one_row_each else None
 
     def describe(self, dataset: Dataset) -> str:
-        return f"A row for each combination of {enumeration(self.per)} in each {dataset.grain.name}."
+        return f"A row for each combination of {enumeration(self.per)} in each {dataset.grain.noun}."
 
     def cuts(self, population: Population, table: TablePlan) -> tuple[Cut, ...]:
         return ("periods",)
@@ -226,7 +227,11 @@ class UnitGrid(_Grid):
         first = dataset.plural if self.per[0] == UNIT else self.per[0]
         nouns = enumeration([first, *self.per[1:]])
         they = "these units are" if self.other_units else f"the {dataset.unit} is"
-        return f"A row for each of {nouns} in each {dataset.grain.name} in which {they} there."
+        return f"A row for each of {nouns} in each {dataset.grain.noun} in which {they} there."
+
+    @property
+    def combined_units(self) -> tuple[str, ...]:
+        return self.other_units
 
     @property
     def plain_parts(self) -> tuple[str, ...]:
@@ -240,7 +245,7 @@ class UnitGrid(_Grid):
         )
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
-        rows = live_cells(block)
+        rows = recording_cells(block)
         if self.per[0] != UNIT:
             rows = self._children(rows, block.population.table(self.per[0]))
         for name, other in self._others(block.population):
@@ -284,20 +289,24 @@ class UnitGrid(_Grid):
         count: Floats = np.full(len(sample.periods), float(self.combinations(population)))
         for _, other in self._others(population):
             other_sample = sample.of(other)
-            count = count * other_sample.total(other_sample.is_present) * remaining_share(other_sample)
+            count = count * other_sample.total(other_sample.is_recording) * remaining_share(other_sample)
         if self.per[0] == UNIT:
-            return count * sample.total(sample.is_present)
+            return count * sample.total(sample.is_recording)
         child = population.table(self.per[0]).spec
-        return count * sample.total(lambda units: sample.is_present(units) * child_counts(population, child, units))
+        return count * sample.total(lambda units: sample.is_recording(units) * child_counts(population, child, units))
 
 
 def _with_units(rows: Rows, name: str, population: Population) -> Rows:
-    """Return rows of cells combined with the units of another kind that are there in their period, by the name of their
-    table."""
+    """Return rows of cells combined with the units of another kind that are there in their period and not silent, by the
+    name of their table."""
     stop = rows.block.slice.stop
     units, last_period = rows_of_all_units(population, stop), periods_of_ends(population, stop)
     periods, period_index = np.unique(rows.period, return_inverse=True)
-    places = [np.flatnonzero((units.period <= period) & (period <= last_period)) for period in periods]
+    is_present = (units.period <= periods[:, None]) & (periods[:, None] <= last_period)
+    if may_be_silent(population) and len(periods):
+        first = int(periods[0])
+        is_present &= ~silent_cells(population, units.block.units, first, int(periods[-1]) + 1)[periods - first]
+    places = [np.flatnonzero(row) for row in is_present]
     owner, number = sibling_numbers(np.array([len(present) for present in places], dtype=np.int64)[period_index])
     starts = np.cumsum([0, *(len(present) for present in places)])[:-1]
     place = np.concatenate([*places, np.empty(0, dtype=np.int64)])[starts[period_index[owner]] + number]

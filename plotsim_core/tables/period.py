@@ -52,7 +52,7 @@ class PeriodFact(AnyFact):
         return (reference_to(dataset.date_dimension, self),)
 
     def describe(self, dataset: Dataset) -> str:
-        return f"{self.measured_metrics()} over all {dataset.plural}, one row per {dataset.grain.name}."
+        return f"{self.measured_metrics()} over all {dataset.plural}, one row per {dataset.grain.noun}."
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from super().check(scope)

@@ -81,18 +81,17 @@ class Snapshot(DerivedKind, DimensionView):
         return f"{self.snapshot_of} as it stands at the end of {self._often(dataset)}."
 
     def _often(self, dataset: Dataset) -> str:
-        grain = dataset.grain.name
+        grain = dataset.grain.noun
         return f"the first {grain}" if self.every == "once" else f"each {self.every or grain}"
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from check_dimension("snapshot_of", self.snapshot_of, lambda columns, key: {DATE} & {*columns}, scope)
         if scope.window is None or self.every is None or self.every == "once":
             return
-        names = list(GRAINS)
-        grain = scope.window.grain.name
-        if names.index(self.every) < names.index(grain):
-            hint = f"{', '.join(names[names.index(grain) :])} or once"
-            yield Problem("every", f"a period is a {grain}, and nothing is known of a {self.every} in it", hint)
+        grain, names = scope.window.grain, list(GRAINS)
+        if names.index(self.every) < names.index(grain.name):
+            hint = f"{', '.join(names[names.index(grain.name) :])} or once"
+            yield Problem("every", f"a period is a {grain.noun}, and nothing is known of a {self.every} in it", hint)
 
     def plan(self, dimension: TablePlan, dataset: Dataset) -> TablePlan:
         date, reference = date_column(DATE, "Period at whose end the row stood so.", self, dataset)

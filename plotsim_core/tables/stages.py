@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from plotsim_core.columns.rows import Rows
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_columns import column
 from plotsim_core.config.tables import Column
 from plotsim_core.config.words import phrase
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.families import Family
 from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.plan.schemas import table_plan
-from plotsim_core.tables.fact import Fact
+from plotsim_core.tables.fact import Fact, rows_of_cells
 from plotsim_core.tables.kind import key_name
 
 
@@ -33,6 +36,13 @@ STAGES.add(
     ("True value of each metric of each {unit}, before noise, by {grain}.", _metrics("true")),
 )
 STAGES.add("noised_metrics", ("Value of each metric of each {unit} as it is stored, by {grain}.", _metrics("metric")))
+
+
+class StageRows(Fact):
+    """What a stage knows of each unit in each period, of those too in which the unit is silent."""
+
+    def rows_in(self, table: TablePlan, block: Block) -> Rows:
+        return rows_of_cells(block, alive(block))
 
 
 def stage_names(plan: Plan) -> list[str]:
@@ -57,6 +67,6 @@ def stage_table(plan: Plan, name: str) -> TablePlan:
     description, columns = STAGES[stage]
     dimensions = (population.dataset.date_dimension, population.dimension.spec)
     references = [column(key_name(dimension), f"ref.{dimension.name}") for dimension in dimensions]
-    description = description.format(unit=phrase(population.unit), grain=population.grain.name)
-    spec = Fact(name=name, columns=tuple(references + columns(population.dataset)), description=description)
+    description = description.format(unit=phrase(population.unit), grain=population.grain.noun)
+    spec = StageRows(name=name, columns=tuple(references + columns(population.dataset)), description=description)
     return replace(table_plan(spec, population.dataset, complete=False), population=population.unit)

@@ -152,8 +152,8 @@ class ThresholdEvent(TableKind, Event):
     def describe(self, dataset: Dataset) -> str:
         side, level = ("above", self.above) if self.above is not None else ("below", self.below)
         frequency = "each time that" if self.refire else "the first time that"
-        grain = dataset.grain.name
-        duration = f"{self.periods} {grain}s" if self.periods > 1 else f"one {grain}"
+        grain = dataset.grain
+        duration = f"{self.periods} {grain.plural}" if self.periods > 1 else f"one {grain.noun}"
         subject = f"{capitalised(row_noun(self))} of the {phrase(dataset.unit)}"
         return f"{subject}, {frequency} {phrase(self.metric)} has been {side} {level:g} for {duration}."
 

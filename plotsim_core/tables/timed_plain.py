@@ -232,7 +232,7 @@ def _moments(population: Population, declared: Rhythm | None, periods: Integers,
     index = periods - first
     lengths = (population.grain.seconds(all_periods) * MICROSECONDS)[index]
     rhythm = rhythm_of(population, declared)
-    if rhythm is None or population.grain.name == "hour":
+    if rhythm is None or population.grain.is_part_of_day:
         offsets = (lengths * shares).astype(np.int64)
     else:
         offsets = place_shares(rhythm, days_of(population, rhythm, all_periods), index, shares, lengths)
@@ -244,7 +244,7 @@ def _moments(population: Population, declared: Rhythm | None, periods: Integers,
 def _period_weights(population: Population, declared: Rhythm | None, periods: Integers) -> Floats:
     """Return how much happens in each period: by its length, its days and hours, and its season."""
     rhythm = rhythm_of(population, declared)
-    if population.grain.name in ("day", "hour"):
+    if population.grain.is_within_day:
         calendar, grain = population.dataset.calendar, population.grain
         weights = np.ones(len(periods)) if rhythm is None else period_factors(calendar, grain, rhythm, periods)
     elif rhythm is None:

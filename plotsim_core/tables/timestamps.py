@@ -59,7 +59,7 @@ def offsets_within(block: Block, table: TablePlan, cell: Integers, share: Floats
     with `share` and is below `available`. Without a rhythm, or within an hour, it is even.
     """
     rhythm = rhythm_of(block.population, table.spec.row_rhythm)
-    if rhythm is None or block.population.grain.name == "hour":
+    if rhythm is None or block.population.grain.is_part_of_day:
         return (available * share).astype(np.int64)
     return place_shares(rhythm, _days(block, rhythm), cell // len(block.units), share, available)
 

@@ -18,6 +18,7 @@ from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.lifetimes import NEVER, ends
 from plotsim_core.engine.roster import codes, select
+from plotsim_core.engine.silence import may_be_silent, silent
 from plotsim_core.engine.slice import CHUNK, Slice, full_slice
 from plotsim_core.errors import UsageError
 from plotsim_core.families import did_you_mean
@@ -56,10 +57,10 @@ def find_period(population: Population, text: str) -> int:
         if text:
             raise UsageError(f"{text!r} is no period: the dataset has no window; leave it out")
         return population.first
-    digits = re.fullmatch(r"(\d{4})(\d{2})(\d{2})(\d{2})?", text)
-    iso_text = "-".join(digits.groups()[:3]) + (f"T{digits[4]}" if digits[4] else "") if digits else text
+    grain = population.grain
     try:
-        period = population.grain.read(iso_text)
+        is_key = re.fullmatch(r"\d{8}(\d\d){0,2}", text) is not None
+        period = grain.period_of_key(text[: grain.key_length].ljust(grain.key_length, "0")) if is_key else grain.read(text)
     except ValueError:
         label = population.grain.label(population.first)
         raise UsageError(f"cannot read the period {text!r}; write it like {label}") from None
@@ -216,4 +217,6 @@ def _absence_reason(population: Population, unit: int | None, period: int, known
             return f"its {population.unit} arrives in {population.grain.label(arrival)}"
         if last != NEVER and period > last:
             return f"its {population.unit} left in {population.grain.label(last)}"
+        if may_be_silent(population) and silent(cell)[0, 0]:
+            return f"its {population.unit} is silent then"
     return did_you_mean(key, known_keys) if known_keys else "there is none of this key"

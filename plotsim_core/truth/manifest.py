@@ -204,7 +204,8 @@ def _lives(segment: Segment) -> dict[str, Any]:
     """Return how a segment's units arrive, how long they stay and what comes after their curve, as it is written."""
     parts = {"arrival": segment.arrival, "tenure": segment.tenure}
     models = {name: None if part is None else part.model_dump(mode="json") for name, part in parts.items()}
-    return {**models, "span": segment.span, "after": segment.after}
+    silence = {} if segment.silence is None else {"silence": segment.silence.model_dump(mode="json")}
+    return {**models, "span": segment.span, "after": segment.after, **silence}
 
 
 def _archetype(segment: Segment) -> Any:

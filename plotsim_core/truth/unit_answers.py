@@ -17,8 +17,9 @@ from plotsim_core.columns.trajectory import DECIMALS
 from plotsim_core.config.effects import missing_on, noise_of, null_rate
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifecycle import NONE, stages
-from plotsim_core.engine.lifetimes import alive, ends
+from plotsim_core.engine.lifetimes import alive, ends, recording
 from plotsim_core.engine.noised import is_missing, is_outlier, missing_by_value
+from plotsim_core.engine.silence import may_be_silent, silent
 from plotsim_core.engine.slice import full_slice, lives
 from plotsim_core.engine.tiers import bands
 from plotsim_core.numerics.arrays import Flags, Integers
@@ -26,14 +27,17 @@ from plotsim_core.plan.plan import MetricPlan, Population, TablePlan
 from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.threshold import ThresholdEvent
 
+_SILENCE = ("recording", "silent")
+"""What a unit is in a period."""
+
 
 def answers(population: Population, stop: int) -> Iterator[pa.Table]:
     """Yield the units of one kind that have arrived before the period `stop`, a row each, in the order of the roster.
 
     `key`, `segment` and `treatment` (the arm, null without one) are the unit's for life; `arrival` and `end` its first and
     its last date (null where it goes on). `positions` are those of each period in between. `events` has the dates of
-    threshold events, by table, `outliers` of stored values that are outliers, by metric; `tiers` and `stages` are lists of
-    changes. What a dataset does not have, has no column.
+    threshold events, by table, `outliers` of stored values that are outliers, by metric; `tiers`, `stages` and
+    `silence` are lists of changes. What a dataset does not have, has no column.
     """
     for slice_ in lives(population, full_slice(population, None, stop)):
         yield _block_answers(block(population, slice_))
@@ -59,8 +63,10 @@ def _block_answers(block: Block) -> pa.Table:
     if history is not None:
         tiers = bands(population, population.metric_index(history.tracks), history.at, units, block.periods)
         columns["tiers"] = _change_lists(tiers, is_alive, history.tiers, dates)
+    if may_be_silent(population):
+        columns["silence"] = _change_lists(silent(block).astype(np.int64), is_alive, _SILENCE, dates)
     columns |= _date_lists("events", {table.name: _event_mask(block, table) for table in _thresholds(population)}, dates)
-    columns |= _date_lists("outliers", _outlier_masks(block, is_alive), dates)
+    columns |= _date_lists("outliers", _outlier_masks(block, recording(block)), dates)
     columns["positions"] = _lists(is_alive, pa.array(np.round(block.positions(), DECIMALS).T[is_alive.T]))
     return pa.table(columns).filter(pa.array(units.arrival < block.slice.stop))
 
@@ -76,14 +82,14 @@ def _event_mask(block: Block, table: TablePlan) -> Flags:
     return mask
 
 
-def _outlier_masks(block: Block, is_alive: Flags) -> dict[str, Flags]:
+def _outlier_masks(block: Block, is_recording: Flags) -> dict[str, Flags]:
     """Return the masks of stored outliers, by metric, for metrics whose noise has outliers."""
     population = block.population
     masks = {}
     for metric in population.metrics:
         noise = noise_of(population.dataset, metric.spec)
         if noise.outlier_rate > 0:
-            masks[metric.name] = is_alive & is_outlier(population.seed, noise, metric, block.address)
+            masks[metric.name] = is_recording & is_outlier(population.seed, noise, metric, block.address)
             if null_rate(population.dataset, metric.spec) > 0:
                 masks[metric.name] &= ~_missing_mask(block, metric)
     return masks

@@ -283,7 +283,7 @@ def rows(store: StoredData) -> Picture:
         if len(edges) < len(keys)
         else ""
     )
-    caption = f"How many rows each table has of each {store.population.grain.name}{bin_note}; a gap is a missing partition."
+    caption = f"How many rows each table has of each {store.population.grain.noun}{bin_note}; a gap is a missing partition."
     return Picture("rows", "Rows over time", caption, tuple(drawings))
 
 

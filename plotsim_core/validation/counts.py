@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.lifetimes import alive
+from plotsim_core.engine.lifetimes import recording
 from plotsim_core.numerics.arrays import Flags, Floats
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Population, TablePlan
@@ -81,7 +81,7 @@ def counted_cells(sample: Residuals, table: TablePlan, stored_rows: Floats | Non
     """Return the sampled cells with their stored rows, or else with generated ones."""
     blocks = [Block(sample.population, unit_slice) for unit_slice in sample.slices]
     expected = np.concatenate([_expected_counts(table, block) for block in blocks], axis=1)
-    present = np.concatenate([alive(block) for block in blocks], axis=1)
+    present = np.concatenate([recording(block) for block in blocks], axis=1)
     rows = np.concatenate([_made_counts(table, block) for block in blocks], axis=1) if stored_rows is None else stored_rows
     return Cells(expected, present, rows)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from plotsim_core.engine.lifetimes import alive
+from plotsim_core.engine.lifetimes import recording
 from plotsim_core.plan.plan import Population
 from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.chance import allowed_errors
@@ -94,12 +94,12 @@ def _replica(store: StoredData, number: int) -> Residuals:
     first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
     units = min(_CELLS // (stop - first), len(sample.segments))
     blocks = [block for _, block in sampled_blocks(population, first, stop, units)]
-    is_alive = np.concatenate([alive(block) for block in blocks], axis=1)
+    is_recording = np.concatenate([recording(block) for block in blocks], axis=1)
     stored_periods = {metric: np.count_nonzero(np.isfinite(values), axis=1) > 0 for metric, values in sample.values.items()}
-    rows = {metric: is_alive & is_stored[:, None] for metric, is_stored in stored_periods.items()}
+    rows = {metric: is_recording & is_stored[:, None] for metric, is_stored in stored_periods.items()}
     noised = {metric: np.concatenate([block.noised(metric) for block in blocks], axis=1) for metric in rows}
     values = {metric: np.where(present, noised[metric], np.nan) for metric, present in rows.items()}
-    return residuals_of(population, blocks, rows, values, blocks, np.arange(is_alive.shape[1]), original=False)
+    return residuals_of(population, blocks, rows, values, blocks, np.arange(is_recording.shape[1]), original=False)
 
 
 def _reseeded(population: Population, number: int) -> Population:

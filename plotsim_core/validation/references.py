@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import inherited_column, parent_of
 from plotsim_core.config.tables import changing_sources, is_number, matched_origin
+from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import Finding
@@ -113,7 +114,7 @@ def _version_condition(population: Population, table: TablePlan, units: TablePla
     begin, end = (units.version_columns.get(part) for part in ("valid_from", "valid_to"))
     if table.time is None or begin is None or end is None:
         return None
-    date_format = "%Y%m%d%H" if population.grain.name == "hour" else "%Y%m%d"
+    date_format = population.grain.key_format
     starts, stops = (f"CAST(strftime(u.{quoted(name)}, '{date_format}') AS BIGINT)" for name in (begin, end))
     time = f"t.{quoted(table.time)}"
     return f" AND {time} >= {starts} AND ({stops} IS NULL OR {time} < {stops})"
@@ -126,9 +127,9 @@ def validity_relations(
     period; somewhen in its period where its moment is not recorded."""
     if table.time is None or not all(map(other.holds, validity)):
         return
-    date_format = "%Y%m%d%H" if population.grain.name == "hour" else "%Y%m%d"
+    date_format = population.grain.key_format
     start = f"strptime(CAST(t.{quoted(table.time)} AS VARCHAR), '{date_format}')"
-    stop = f"{start} + INTERVAL {3 if population.grain.name == 'quarter' else 1} {_INTERVALS[population.grain.name]}"
+    stop = f"{start} + {_interval(population.grain)}"
     moment = next((c.name for c in table.columns if c.spec.source.is_moment), None)
     has_moments = "event" in table.spec.knows
     if moment is not None and has_moments and population.dataset.noise.temporal_jitter == 0:
@@ -148,8 +149,11 @@ def validity_relations(
     yield Relation((other.name,), judge)
 
 
-_INTERVALS = {"hour": "hour", "day": "day", "week": "week", "month": "month", "quarter": "month"}
-"""The unit of an interval of SQL for each grain."""
+def _interval(grain: Grain) -> str:
+    """Return the length of a period as an interval of SQL."""
+    if grain.minutes is not None:
+        return f"INTERVAL {grain.minutes} MINUTE"
+    return "INTERVAL 3 MONTH" if grain.name == "quarter" else f"INTERVAL 1 {grain.name}"
 
 
 def sibling_relations(population: Population, table: TablePlan, column: ColumnPlan) -> Iterator[Relation]:

@@ -48,7 +48,7 @@ def _event_rhythm(population: Population, table: TablePlan) -> tuple[str, Rhythm
     """Return the column with the moment of events and their rhythm; None for tables without."""
     rhythm = rhythm_of(population, table.spec.row_rhythm)
     moment = next((column.name for column in table.columns if column.spec.source.is_moment), None)
-    if rhythm is None or moment is None or not table.spec.is_driven or population.grain.name == "hour":
+    if rhythm is None or moment is None or not table.spec.is_driven or population.grain.is_part_of_day:
         return None
     return moment, rhythm
 
@@ -87,7 +87,7 @@ def _event_findings(store: StoredData, table: TablePlan, moment: str, rhythm: Rh
     shares = weights[:, :, None] * (np.array(rhythm.hours) / 24.0)
     shares = _recorded_shares(population, periods, shares / shares.sum(axis=(1, 2), keepdims=True))
     expected = totals[:, None] * shares.sum(axis=2)
-    if population.grain.name != "day":
+    if not population.grain.is_within_day:
         counts = _class_sums((events.days + 3) % 7, events.counts, 7)
         yield _chi_square_finding(
             population, f"{table.name} by weekday", counts, _class_sums(((days + 3) % 7).ravel(), expected.ravel(), 7)

@@ -216,9 +216,9 @@ def _partition_keys(plan: Plan, key: str) -> list[int]:
     """Return the date keys of the periods of a partition."""
     digits = re.sub(r"\D", "", key)
     if plan.partition is plan.grain:  # one period per partition, with the digits of its date key
-        return [int(digits[:10] if plan.grain.name == "hour" else digits[:8])]
+        return [int(digits[: plan.grain.key_length])]
     day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
-    start = np.array([np.datetime64(f"{day}T{digits[8:10]}" if len(digits) > 8 else day, "s")])
+    start = np.array([np.datetime64(f"{day}T{digits[8:10]}:{digits[10:12]}" if len(digits) > 8 else day, "s")])
     partition = plan.partition.holding(start)
     low, high = (plan.grain.holding(plan.partition.starts(partition + offset))[0] for offset in (0, 1))
     return [int(key) for key in plan.grain.keys(np.arange(low, high, dtype=np.int64))]
@@ -348,10 +348,8 @@ def _stored_periods(plan: Plan, connection: duckdb.DuckDBPyConnection, relations
 
 def _period_of_key(grain: Grain, key: int) -> int | None:
     """Return the period of a date key; None for an invalid key."""
-    digits = str(key)
-    day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
     try:
-        return grain.read(f"{day}T{digits[8:]}" if len(digits) == 10 else day)
+        return grain.period_of_key(key)
     except ValueError:
         return None
 

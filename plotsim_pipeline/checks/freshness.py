@@ -16,19 +16,18 @@ from plotsim_core.tables.stages import stage_names
 from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, resource_keys, run_of
 from plotsim_pipeline.checks.evaluations import FRESH
 from plotsim_pipeline.partitions import key_of, keys_made, latest_complete
-from plotsim_pipeline.schedules import INCREMENT_CRON
+from plotsim_pipeline.schedules import increment_cron
 from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.store import Store
 
-_GRACE = {"hour": timedelta(minutes=20)}
-_USUAL_GRACE = timedelta(hours=2)
-"""After the increment's tick a run has so long, unless the partitions are hours."""
+_SHORT_GRACE, _USUAL_GRACE = timedelta(minutes=20), timedelta(hours=2)
+"""After the increment's tick a run has so long where partitions are parts of a day, and elsewhere."""
 _INTERVAL_SECONDS, _WAIT_SECONDS = 300, 5.0
 _TICK_FORMAT = "%Y-%m-%d %H:%M"
-_DAYS = {"hour": 15, "day": 40, "week": 70, "month": 190, "quarter": 400, "year": 1500}
-_LOOK_BACK = {name: timedelta(days=days) for name, days in _DAYS.items()}
-"""How long before a tick of the increment is looked for, by the length of a partition."""
+_PART_OF_DAY = 15
+_DAYS = {"day": 40, "week": 70, "month": 190, "quarter": 400, "year": 1500}
+"""How many days before a tick of the increment is looked for, by the length of a partition."""
 _DESCRIPTION = (
     "The latest partition that is due is in the store. It is due after the increment's tick and some time to make it."
 )
@@ -57,8 +56,8 @@ class Freshness:
 
 def freshness(plan: Plan, store: Store, now: datetime, cron: str | None = None) -> Freshness | None:
     """Return what is due of a dataset at a moment; None where nothing was made yet, or nothing is due."""
-    grace = _GRACE.get(plan.partition.name, _USUAL_GRACE)
-    tick = _latest_tick(plan, cron or INCREMENT_CRON[plan.partition.name], now - grace)
+    grace = _SHORT_GRACE if plan.partition.is_part_of_day else _USUAL_GRACE
+    tick = _latest_tick(plan, cron or increment_cron(plan.partition), now - grace)
     latest_period = plan.first - 1 if tick is None else latest_complete(plan, tick)
     partitions = store.intact_partitions(plan.name)
     if tick is None or latest_period < plan.first or not any(partitions.values()):
@@ -74,7 +73,7 @@ def freshness(plan: Plan, store: Store, now: datetime, cron: str | None = None) 
 
 def _latest_tick(plan: Plan, cron: str, moment: datetime) -> datetime | None:
     """Return the latest moment before another at which a cron line ticks; None where it did not for long."""
-    begin = moment.astimezone(UTC) - _LOOK_BACK[plan.partition.name]
+    begin = moment.astimezone(UTC) - timedelta(days=_DAYS.get(plan.partition.name, _PART_OF_DAY))
     ticks = dg.TimeWindowPartitionsDefinition(start=begin.strftime(_TICK_FORMAT), fmt=_TICK_FORMAT, cron_schedule=cron)
     keys = ticks.get_partition_keys(current_time=moment)
     return ticks.time_window_for_partition_key(keys[-1]).end if keys else None

@@ -31,8 +31,8 @@ from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store,
 
 Logged = TypeVar("Logged")
 
-_LAST_DAY = 99_999_999
-"""Numbers of time beyond it have an hour."""
+_TIME_FORMATS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M"}
+"""How many digits a number of time has to its format."""
 _BATCH_ROWS = 131_072
 """Rows of a batch that is read."""
 _RECORD_COLUMNS = {
@@ -376,7 +376,7 @@ def _intact_records(connection: duckdb.DuckDBPyConnection, dataset: str, records
             ((rows,),) = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
             return records if rows == recorded_counts.sum() else records.slice(0, 0)
         type_ = _columns(connection, relation).get(time, "")
-        time_format = "%Y%m%d%H" if low.max() > _LAST_DAY else "%Y%m%d"
+        time_format = _TIME_FORMATS[len(str(int(low.max())))]
         number = _time_number(time, type_.startswith(("DATE", "TIMESTAMP")), time_format)
         counts = connection.execute(f"SELECT {number} AS time, count(*) AS n FROM {relation} GROUP BY 1").fetchnumpy()
     except (duckdb.CatalogException, duckdb.BinderException):  # no such table, or no such column

@@ -113,7 +113,7 @@ def placement_metadata(
         tuple(key),
         layout=template(plan.dataset.output.layout, plan.partition),
         encoding=encoding_of(plan, columns),
-        time_format="%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d",
+        time_format=plan.grain.key_format,
         measures=tuple(measures),
     )
     return {_EXPRESSION: _moment_of_a_row(placement), _SCHEMA: plan.name, ROW_KEY: RowKey(placement)}
@@ -145,8 +145,9 @@ def placement_of(context: dg.OutputContext | dg.InputContext) -> Placement:
     time_partitions = definition if isinstance(definition, dg.TimeWindowPartitionsDefinition) else None
     windows = [time_partitions.time_window_for_partition_key(key) for key in keys] if time_partitions else []
     edges = [window.start for window in windows] + [window.end for window in windows[-1:]]
-    if attached_placement(context) is None and any(edge.hour for edge in edges):
-        placement = replace(placement, time_format="%Y%m%d%H")
+    if attached_placement(context) is None and any(edge.hour or edge.minute for edge in edges):
+        time_format = "%Y%m%d%H%M" if any(edge.minute for edge in edges) else "%Y%m%d%H"
+        placement = replace(placement, time_format=time_format)
     breaks = [(before.end, after.start) for before, after in pairwise(windows) if before.end != after.start]
 
     def number(moment: datetime) -> int:

@@ -50,6 +50,72 @@ def test_a_fiscal_year_from_january_is_the_calendar_year() -> None:
     assert (rows["year"] == rows["fiscal_year"]).all()
 
 
+@pytest.mark.parametrize("named", ["end", "start"])
+@pytest.mark.parametrize("pattern", ["4-4-5", "4-5-4", "5-4-4"])
+@pytest.mark.parametrize(
+    ("month", "begin", "starts"),
+    [(2, "sunday", "nearest"), (2, "sunday", "last"), (7, "monday", "nearest"), (12, "saturday", "last")],
+)
+def test_fiscal_weeks_are_counted_from_the_day_that_the_year_begins_on(
+    month: int, begin: str, starts: str, pattern: str, named: str
+) -> None:
+    """Against weeks counted one by one, over 13 years: each year has 52 or 53, each month as many as the pattern says."""
+    columns = {"fiscal_year": "int", "fiscal_quarter": "int", "fiscal_month": "int", "fiscal_week": "int"}
+    weeks = {"pattern": pattern, "begin": begin, "starts": starts}
+    rows = dates(
+        columns,
+        window={"start": "2012-12-20", "end": "2025-12-31", "every": "day"},
+        calendar={"fiscal_year_starts": month, "fiscal_year_named": named, "fiscal_weeks": weeks},
+    )
+    weekday = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday").index(begin)
+
+    def first_day(year: int) -> date:
+        near = range(-3, 4) if starts == "nearest" else range(-6, 1)
+        (day,) = (d for n in near if (d := date(year, month, 1) + timedelta(n)).weekday() == weekday)
+        return day
+
+    expected = []
+    for year in range(2010, 2027):
+        day, end = first_day(year), first_day(year + 1)
+        week_months = [
+            n + 1 for n, length in enumerate([int(part) for part in pattern.split("-")] * 4) for _ in range(length)
+        ]
+        week_months += [12] * ((end - day).days // 7 - 52)
+        for week, fiscal_month in enumerate(week_months, start=1):
+            for _ in range(7):
+                expected.append((day, year + (named == "end"), (fiscal_month + 2) // 3, fiscal_month, week))
+                day += timedelta(days=1)
+        assert day == end and (end - first_day(year)).days in (364, 371)
+    wanted = {day: parts for day, *parts in expected}
+    for row in rows.itertuples():
+        assert [row.fiscal_year, row.fiscal_quarter, row.fiscal_month, row.fiscal_week] == wanted[row.date], row.date
+
+
+def test_the_calendar_of_american_retailers() -> None:
+    """First days of its years, and the years of 53 weeks, as the National Retail Federation publishes them."""
+    weeks = {"pattern": "4-5-4", "begin": "sunday", "starts": "nearest"}
+    rows = dates(
+        {"fiscal_year": "int", "fiscal_week": "int"},
+        window={"start": "2005-01-01", "end": "2025-12-31", "every": "day"},
+        calendar={"fiscal_year_starts": 2, "fiscal_year_named": "start", "fiscal_weeks": weeks},
+    )
+    first_days = rows.groupby("fiscal_year")["date"].min()
+    assert {year: str(first_days[year])[:10] for year in (2006, 2012, 2017, 2018, 2019, 2020, 2021, 2022, 2023, 2024)} == {
+        2006: "2006-01-29",
+        2012: "2012-01-29",
+        2017: "2017-01-29",
+        2018: "2018-02-04",
+        2019: "2019-02-03",
+        2020: "2020-02-02",
+        2021: "2021-01-31",
+        2022: "2022-01-30",
+        2023: "2023-01-29",
+        2024: "2024-02-04",
+    }
+    last_weeks = rows.groupby("fiscal_year")["fiscal_week"].max()
+    assert [year for year in range(2005, 2025) if last_weeks[year] == 53] == [2006, 2012, 2017, 2023]
+
+
 def test_holidays_have_their_dates() -> None:
     """The federal holidays of 2024, from the calendar of the U.S. Office of Personnel Management."""
     rows = dates({"is_holiday": "bool", "holiday_name": "string"}, calendar={"holidays": "US"})

@@ -105,8 +105,8 @@ def test_texts_and_nulls(formula: str, expected: list[Any]) -> None:
 
 
 def test_every_function_has_been_tried() -> None:
-    """But for the draw among them, which test_draws.py tries; those of dates in test_formula_dates.py."""
-    names = ("test_formulas.py", "test_formula_dates.py")
+    """But for the draw among them, which test_draws.py tries; those of dates, zones and calendars in files of their own."""
+    names = ("test_formulas.py", "test_formula_dates.py", "test_formula_zones.py")
     text = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
     assert all(f'"{name}(' in text or f" {name}(" in text for name in FUNCTIONS if name != PICK)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plotsim_core.numerics.calendar import ADVERBS, GRAINS, iso_year_week
+from plotsim_core.numerics.calendar import ADVERBS, GRAINS, USUAL_GRAINS, grain_named, iso_year_week
 
 every_grain = pytest.mark.parametrize("name", list(GRAINS))
 DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
@@ -75,7 +75,7 @@ def test_a_date_key_is_the_date_that_a_period_begins_on(name: str) -> None:
     grain = GRAINS[name]
     periods = np.arange(-500, 500, dtype=np.int64)
     keys = grain.keys(periods)
-    pattern = "%Y%m%d%H" if name == "hour" else "%Y%m%d"
+    pattern = "%Y%m%d%H" if name == "hour" else "%Y%m%d%H%M" if "minute" in name else "%Y%m%d"
     assert [str(key) for key in keys] == [start.item().strftime(pattern) for start in grain.starts(periods)]
     assert (np.diff(keys) > 0).all()
 
@@ -88,4 +88,32 @@ def test_a_year_has_as_many_periods_as_is_said(name: str) -> None:
 
 
 def test_every_adverb_is_a_grains() -> None:
-    assert sorted(ADVERBS.values()) == sorted(GRAINS)
+    """Of those that are not of minutes."""
+    assert sorted(ADVERBS.values()) == sorted(USUAL_GRAINS)
+
+
+def test_minutes_divide_an_hour() -> None:
+    """Each period of minutes begins at the same minutes of every hour, before 1970 too; there are no others."""
+    lengths = {GRAINS[name].minutes for name in GRAINS if "minute" in name}
+    assert lengths == {minutes for minutes in range(1, 60) if 60 % minutes == 0}
+    for name in (name for name in GRAINS if "minute" in name):
+        grain, minutes = GRAINS[name], GRAINS[name].minutes
+        assert minutes is not None and (grain.seconds(np.arange(-3000, 3000)) == 60 * minutes).all()
+        offsets = [start.item().minute for start in grain.starts(np.arange(-3000, 3000))]
+        assert set(offsets) == set(range(0, 60, minutes))
+
+
+@every_grain
+def test_coarser_grains_hold_whole_periods(name: str) -> None:
+    """Every start of a coarser one is a start of a period, over the leap day and the turn of a year; those that are not
+    coarser cut periods in two."""
+    grain = GRAINS[name]
+    first, last = (np.datetime64(day, "s") for day in ("2023-11-01", "2024-11-02"))
+    for other in [*GRAINS, "year"]:
+        longer = grain_named(other)
+        if longer.per_year >= grain.per_year:
+            continue
+        periods = np.arange(longer.holding(np.array([first]))[0], longer.holding(np.array([last]))[0] + 1)
+        starts = longer.starts(periods)
+        is_whole = bool((grain.starts(grain.holding(starts)) == starts).all())
+        assert is_whole == (other in grain.coarser)

@@ -34,6 +34,7 @@ def examples(count: int) -> Callable[[Any], Any]:
 
 
 WINDOWS: dict[str, tuple[str, list[str]]] = {
+    "30 minutes": ("2024-02-29", ["2024-02-29", "2024-03-01"]),
     "hour": ("2024-02-28", ["2024-02-28", "2024-02-29"]),
     "day": ("1969-12-20", ["1970-01-02", "1970-01-20", "1970-03-04"]),
     "week": ("2023-12-04", ["2024-02-18", "2024-04-28"]),
@@ -164,6 +165,11 @@ def segment_lists(draw: st.DrawFn, metrics: list[Raw], length: int) -> list[Raw]
             segment["baseline"] = {metric["name"]: word if count % 2 else own_means}
         if draw(st.integers(0, 3)) == 0:
             segment["seasonal_sensitivity"] = draw(shares(-0.5, 1.5))
+        if draw(st.integers(0, 3)) == 0:
+            segment["silence"] = {
+                "rate": draw(shares(0.01, 0.1)),
+                "length": draw(st.sampled_from([1, 3, [1, 4], [2, 6]])),
+            }
         if draw(st.integers(0, 2)) == 0:
             segment["treatment"] = {
                 "fraction": draw(shares(0.1, 1)),

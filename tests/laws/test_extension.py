@@ -411,7 +411,14 @@ def test_a_pooled_correlation_of_unequal_segments_is_told_with_what_they_have() 
     assert abs(actual - text) < 0.03
 
 
-LATER = {"hour": "2024-03-02", "day": "1970-03-31", "week": "2024-06-02", "month": "2024-12", "quarter": "2025-03"}
+LATER = {
+    "30 minutes": "2024-03-02",
+    "hour": "2024-03-02",
+    "day": "1970-03-31",
+    "week": "2024-06-02",
+    "month": "2024-12",
+    "quarter": "2025-03",
+}
 
 
 @examples(20)

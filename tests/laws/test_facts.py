@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan, generate_tables
 from plotsim_core.engine.block import block
-from plotsim_core.engine.lifetimes import alive
+from plotsim_core.engine.lifetimes import recording
 from plotsim_core.engine.slice import Slice
 from plotsim_core.tables.variable import VariableFact
 from tests.laws.made import afresh, chunks_of, frame, made_table
@@ -138,7 +138,7 @@ def test_there_are_as_many_rows_as_the_true_value_says(raw: Raw) -> None:
     whole = block(plan.population, Slice(plan.first, plan.stop, 0, plan.population.units))
     place = plan.population.metric_index(table.spec.row_count_driver)
     values = np.round(whole.correlated(place), plan.population.metrics[place].spec.decimals or 0)
-    wanted = np.where(alive(whole), np.maximum(values, 0) * table.spec.row_count_scale, 0.0).round(9)
+    wanted = np.where(recording(whole), np.maximum(values, 0) * table.spec.row_count_scale, 0.0).round(9)
     counts = table.spec.row_counts(table, whole)
     assert ((counts >= np.floor(wanted)) & (counts <= np.ceil(wanted))).all()
     assert counts.sum() == len(tables(plan)["fct_order"])

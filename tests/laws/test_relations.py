@@ -18,10 +18,13 @@ from plotsim_core.columns.version import ROW_ID
 from plotsim_core.engine.block import block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.lifetimes import ends
+from plotsim_core.engine.roster import select
+from plotsim_core.engine.silence import silent_cells
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import find_table
 from plotsim_core.tables.kind import key_name
+from plotsim_core.tables.stages import stage_names
 from tests.laws.made import (
     DATASETS,
     bundled,
@@ -171,11 +174,14 @@ def events_lie_in_their_periods(plan: Plan) -> None:
 
 
 def rows_lie_in_their_units_lives(plan: Plan) -> None:
-    """A unit makes rows from its arrival to its end, facts one in every period of that, and none before or after; a log
-    tells of its end in the period after it."""
+    """A unit makes rows from its arrival to its end, facts one in every period of that in which it is not silent (stages
+    in those too), and none before or after; a log tells of its end in the period after it."""
     assert plan.stop is not None
     life = lives(plan)
-    lived = int(np.maximum(np.minimum(life["last"], plan.stop - 1) - life["first"] + 1, 0).sum())
+    units = select(plan.population, 0, len(life))
+    is_silent = silent_cells(plan.population, units, plan.first, plan.stop)
+    periods_lived = np.arange(plan.first, plan.stop)[:, None]
+    is_alive = (periods_lived >= life["first"].to_numpy()) & (periods_lived <= life["last"].to_numpy())
     for name in names(plan):
         table = find_table(plan.clean, name)
         if table.time is None:
@@ -189,7 +195,8 @@ def rows_lie_in_their_units_lives(plan: Plan) -> None:
         assert (periods >= of_row["first"].to_numpy()).all(), name
         assert (periods - (table.kind == "changes") <= of_row["last"].to_numpy()).all(), name
         if table.kind == "fact" and table.periods is None:
-            assert rows.num_rows == lived, name
+            expected = is_alive if name in stage_names(plan) else is_alive & ~is_silent
+            assert rows.num_rows == expected.sum(), name
 
 
 def nothing_happens_after_the_end(plan: Plan) -> None:

@@ -44,6 +44,7 @@ PROMISED = {
     "hive": "shops/orders/partition_year=2024/partition_month=12/partition_day=30/data.parquet",
 }
 OWN = {
+    "5 minutes": "{dataset}/{table}/{yyyy_mm_dd}/{hh}-{minute}.parquet",
     "hour": "{dataset}/{table}/{yyyy_mm_dd}/{hh}.parquet",
     "day": "lake/{dataset}/{yyyymm}/{table}-{dd}.parquet",
     "week": "{table}/{dataset}/{iso_year}-W{iso_ww}.parquet",
@@ -52,6 +53,7 @@ OWN = {
     "year": "{dataset}/{yyyy}/{table}.parquet",
 }
 HIVE = {
+    "5 minutes": "{dataset}/on={yyyymmdd}/at={h}/minute={n}/{table}.parquet",
     "hour": "{dataset}/on={yyyymmdd}/at={h}/{table}.parquet",
     "day": "{dataset}/{table}/y={yyyy}/{m}-{d}.parquet",
     "month": "t={table}/{dataset}/y={yyyy}/m={m}/x.parquet",
@@ -91,6 +93,8 @@ def test_a_file_tells_whose_partition_it_is(
 
 def begin(moment: datetime, grain: str) -> str:
     day = moment.date()
+    if grain == "5 minutes":
+        return f"{moment:%Y-%m-%d-%H}:{moment.minute // 5 * 5:02d}"
     if grain == "hour":
         return f"{moment:%Y-%m-%d-%H}:00"
     first = {
@@ -120,6 +124,7 @@ def test_all_days_of_all_tables_are_files_of_their_own(layout: str) -> None:
         ("day", "{dataset}/{table}/{yyyy}-{mm}.parquet"),
         ("day", "{dataset}/{table}/{iso_year}/{iso_ww}.parquet"),
         ("hour", "{dataset}/{table}/{yyyymmdd}.parquet"),
+        ("5 minutes", "{dataset}/{table}/{yyyymmdd}_{hh}.parquet"),
         ("week", "{dataset}/{table}/{yyyy}/{iso_ww}.parquet"),
         ("month", "{dataset}/{table}/{yyyy}/Q{q}.parquet"),
         ("month", "{dataset}/{table}/{mm}.parquet"),

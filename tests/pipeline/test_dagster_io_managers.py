@@ -71,6 +71,8 @@ def reads(plan: Plan, store: Store, table: str, keys: Sequence[str] = (), **mana
 
 HOURS = {"start": "2024-03-01", "end": "2024-03-02", "every": "hour"}
 WINDOWS = {
+    "minutes": {"start": "2024-03-01", "end": "2024-03-01", "every": "30 minutes"},
+    "minutes in hours": {"start": "2024-03-01", "end": "2024-03-01", "every": "30 minutes", "partition": "hour"},
     "hour": HOURS,
     "hours in days": {**HOURS, "partition": "day"},
     "day": {"start": "2024-02-25", "end": "2024-03-05", "every": "day"},
@@ -113,7 +115,7 @@ def test_their_query_gives_the_rows_of_the_partitions(grain: str, tmp_path: Path
         for selected in ranges:
             rows = reads(plan, store, table, selected)
             assert len(rows) == sum(counts[key] for key in selected or keys), (table, selected)
-            form = "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"
+            form = plan.grain.key_format
             days = pd.to_datetime(rows["date_key"].astype(str), format=form)
             assert days.min() >= pd.Timestamp((selected or keys)[0])
 

@@ -197,15 +197,16 @@ def test_an_asset_alone_on_a_blank_store(name: str, together: Store, tmp_path: P
 @pytest.mark.parametrize(
     "window",
     [
+        {"start": "2024-02-29", "end": "2024-02-29", "every": "20 minutes"},
         {"start": "2024-02-28", "end": "2024-03-01", "every": "hour"},
         {"start": "2024-12", "end": "2025-01", "every": "week"},
         {"start": "2023-01", "end": "2025-12", "every": "quarter"},
         {"start": "2024-01", "every": "month", "span": 24},
     ],
-    ids=["hour", "week", "quarter", "open"],
+    ids=["minutes", "hour", "week", "quarter", "open"],
 )
 def test_every_grain_and_an_open_window(window: dict[str, object], kind: str, tmp_path: Path) -> None:
-    """Slice, As-of and the report hold for hours, weeks, quarters, and for a window without an end."""
+    """Slice, As-of and the report hold for minutes, hours, weeks, quarters, and for a window without an end."""
     raw = yaml.safe_load((CONFIGS / "saas.yaml").read_text())
     segments = [{**segment, "count": 4, "arrival": {"kind": "uniform", "end": 3}} for segment in raw["segments"]]
     metrics = [{**metric, "persistence": 0.1} for metric in raw["metrics"]]

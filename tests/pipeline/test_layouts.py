@@ -63,12 +63,14 @@ def test_a_layout_moves_files_and_changes_no_row(layout: str, usual: dict[str, t
     ("every", "layout"),
     [
         pytest.param("hour", "hive", marks=pytest.mark.slow),
+        pytest.param("30 minutes", "hive", marks=pytest.mark.slow),
+        pytest.param("30 minutes", "nested_monthly", marks=pytest.mark.slow),
         pytest.param("hour", "by_table", marks=pytest.mark.slow),
         ("week", "iso_week"),
     ],
 )
-def test_hours_and_weeks_have_files_of_their_own(every: str, layout: str, tmp_path: Path) -> None:
-    days = ["2024-12-30", "2024-12-30"] if every == "hour" else ["2024-12-30", "2025-02-02"]
+def test_minutes_hours_and_weeks_have_files_of_their_own(every: str, layout: str, tmp_path: Path) -> None:
+    days = ["2024-12-30", "2024-12-30"] if every in ("hour", "30 minutes") else ["2024-12-30", "2025-02-02"]
     raw = {
         "about": "Doors",
         "unit": "door",

@@ -45,6 +45,18 @@ def plan_with(**window: object) -> Plan:
         ({"start": "2020-01", "end": "2029-12", "every": "month", "partition": "year"}, "2020-01-01", "2029-01-01", 10),
         ({"start": "2020-01", "end": "2029-12", "every": "quarter", "partition": "year"}, "2020-01-01", "2029-01-01", 10),
         ({"start": "2024-01-01", "end": "2024-01-02", "every": "hour"}, "2024-01-01-00:00", "2024-01-02-23:00", 48),
+        (
+            {"start": "2024-01-01", "end": "2024-01-02", "every": "5 minutes"},
+            "2024-01-01-00:00",
+            "2024-01-02-23:55",
+            576,
+        ),
+        (
+            {"start": "2024-01-01", "end": "2024-01-02", "every": "minute", "partition": "hour"},
+            "2024-01-01-00:00",
+            "2024-01-02-23:00",
+            48,
+        ),
         ({"start": "2024-02", "end": "2024-02", "every": "day"}, "2024-02-01", "2024-02-29", 29),
         ({"start": "2024-01", "end": "2024-03", "every": "weekly"}, "2024-01-01", "2024-03-25", 13),
         ({"start": "2023-01", "end": "2024-12", "every": "monthly"}, "2023-01-01", "2024-12-01", 24),
@@ -53,7 +65,7 @@ def plan_with(**window: object) -> Plan:
     ],
 )
 def test_a_closed_window_has_all_its_partitions(window: dict[str, str], first: str, last: str, count: int) -> None:
-    """Hours, days, ISO weeks, months and quarters, or several of them, past or future: none is trimmed."""
+    """Minutes, hours, days, ISO weeks, months and quarters, or several of them, past or future: none is trimmed."""
     plan = plan_with(**window)
     partitions = partitions_for(plan)
     keys = partitions.get_partition_keys()
@@ -155,6 +167,14 @@ def test_the_periods_of_a_partition_are_stored_periods() -> None:
         if name == "fct_use"
     )
     assert sorted(stored) == list(range(20240201, 20240230))
+    minutes = plan_with(start="2024-01-01", end="2024-01-02", every="20 minutes", partition="hour")
+    assert sorted(stored_date_keys(minutes, [("fct_use", "2024-01-02-07:00")])["fct_use"]) == [
+        202401020700,
+        202401020720,
+        202401020740,
+    ]
+    alone = plan_with(start="2024-01-01", end="2024-01-02", every="20 minutes")
+    assert stored_date_keys(alone, [("fct_use", "2024-01-02-07:20")])["fct_use"] == {202401020720}
     hours = plan_with(start="2024-01-01", end="2024-01-02", every="hour", partition="day")
     assert sorted(stored_date_keys(hours, [("fct_use", "2024-01-02")])["fct_use"]) == list(range(2024010200, 2024010224))
 

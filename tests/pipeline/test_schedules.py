@@ -90,6 +90,8 @@ def instance() -> Iterable[dg.DagsterInstance]:
 @pytest.mark.parametrize(
     ("window", "moment", "key"),
     [
+        ({"every": "15 minutes"}, "2024-03-01T02:15", "2024-03-01-02:00"),
+        ({"every": "15 minutes", "partition": "hour"}, "2024-03-01T02:10", "2024-03-01-01:00"),
         ({"every": "hour"}, "2024-03-01T02:10", "2024-03-01-01:00"),
         ({}, "2024-03-01T02:30", "2024-02-29"),
         ({"every": "week"}, "2024-03-04T02:30", "2024-02-26"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 Raw = dict[str, Any]
 
 _LONGER = {
+    "30 minutes": ["hour", "day", "once"],
     "hour": ["hour", "day", "once"],
     "day": ["day", "week", "month", "once"],
     "week": ["week", "month", "quarter", "once"],

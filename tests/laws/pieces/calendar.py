@@ -6,6 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from plotsim_core.numerics.calendar import GRAINS
+
 Raw = dict[str, Any]
 
 
@@ -24,7 +26,7 @@ def add(draw: st.DrawFn, raw: Raw) -> None:
         for event in events:
             event["columns"].append({"name": "time_key", "type": "ref.dim_time"})
     visits = [event for event in events if event["trigger"] == "proportional"]
-    if (visits or (events and grain not in ("day", "hour"))) and draw(st.booleans()):
+    if (visits or (events and not GRAINS[grain].is_within_day)) and draw(st.booleans()):
         raw["rhythm"] = _rhythm(draw, raw)
     if visits and draw(st.booleans()):
         visits[0]["rhythm"] = _rhythm(draw, raw)
@@ -46,9 +48,15 @@ def _dates(draw: st.DrawFn, raw: Raw, dates: Raw, grain: str) -> None:
         "weekend": draw(st.sampled_from([["saturday", "sunday"], ["friday", "saturday"], "sunday"])),
         "holidays": holidays,
     }
+    if draw(st.booleans()):
+        begin = draw(st.sampled_from(["monday", "sunday"]))
+        pattern = draw(st.sampled_from(["4-4-5", "4-5-4", "5-4-4"]))
+        raw["calendar"]["fiscal_weeks"] = {"pattern": pattern, "begin": begin}
+        dates["columns"].append({"name": "week_of_year", "type": "calendar.fiscal_week"})
     columns = {"fiscal_year": "int", "fiscal_quarter": "string", "fiscal_month": "float", "working_days": "int"}
     columns |= {"holidays": "int"}
-    columns |= {"holiday_name": "string", "is_working_day": "bool"} if grain in ("day", "hour") else {}
+    columns |= {"holiday_name": "string", "is_working_day": "bool"} if GRAINS[grain].is_within_day else {}
+    columns |= {"minute": "int", "time": "string"} if GRAINS[grain].is_part_of_hour else {}
     dates["columns"] += [{"name": name, "type": word} for name, word in columns.items()]
     dates["columns"].append({"name": "named", "type": draw(st.sampled_from(["calendar.month_name", "calendar.year"]))})
 

@@ -115,6 +115,9 @@ _DATES = (
     {"name": "born_on", "type": "faker.date_of_birth"},
     {"name": "due_on", "type": "expression", "formula": "month_end(add_months(born_on, poisson(200))) - 3"},
     {"name": "due_at", "type": "expression", "formula": "moment(due_on) + hours(exponential(9)) + days(2)"},
+    {"name": "paid_on", "type": "expression", "formula": "add_working_days(due_on, 3)"},
+    {"name": "paid_in", "type": "expression", "formula": "working_days(born_on, paid_on)"},
+    {"name": "local_at", "type": "expression", "formula": "local(utc(due_at, 'Europe/Lisbon'), 'America/New_York')"},
     {"name": "due_text", "type": "expression", "formula": "text(due_at, '%G-W%V') + text(age(born_on, due_at))"},
 )
 """Dates, and those that are computed of them."""
