@@ -17,7 +17,7 @@ from pydantic import Field, WithJsonSchema, model_validator
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.as_of import Band, band_origin, check_metric, may_be_missing, quantity_name
-from plotsim_core.columns.dependencies import names_in, scope_of
+from plotsim_core.columns.dependencies import names_in, scope_of, table_with
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.columns.text_forms import TEXT_FORMS
@@ -30,6 +30,7 @@ from plotsim_core.columns.text_slots import (
     slot_count,
     slot_reads,
     type_problems,
+    whole_values,
 )
 from plotsim_core.columns.text_values import grammar_texts
 from plotsim_core.columns.text_variety import variety_text
@@ -208,10 +209,13 @@ class Narrative(ColumnSource):
         yield from type_problems(self.grammar, table, dataset)
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        words = dict.fromkeys(decision.by for decision in self.grammar.decisions)
+        words = {decision.by for decision in self.grammar.decisions}
+        if not words:
+            return "Text of a grammar, by chance."
         nouns = {SEGMENT: f"the {phrase(dataset.unit)}'s segment", BAND: quantity_name(self.metric)}
-        quantities = sorted((nouns.get(word, word) for word in words), key=lambda noun: noun == nouns[SEGMENT])
-        return f"Text that fits {' and '.join(quantities)}." if words else "Text of a grammar, by chance."
+        quantities = [nouns.get(word, word) for word in sorted(words, key=lambda word: (word == SEGMENT, word))]
+        start = f"{', '.join(quantities[:-1])} and " if len(quantities) > 1 else ""
+        return f"Text that fits {start}{quantities[-1]}."
 
     def variety(self, table: Table, dataset: Dataset) -> str:
         if self.lexicons and not self.rules:
@@ -220,17 +224,16 @@ class Narrative(ColumnSource):
         return variety_text(self.grammar, lambda slot: slot_count(slot, table, dataset, scope))
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
-        table = next(table for table in dataset.all_tables if any(other.source is self for other in table.columns))
-        segments = [segment.name for segment in dataset.segments]
-        known = {SEGMENT: segments, BAND: list(self.bands)}
+        table, decisions = table_with(self, dataset), self.grammar.decisions
+        known = {SEGMENT: [segment.name for segment in dataset.segments], BAND: list(self.bands)}
+        for by in {decision.by for decision in decisions} - {*known}:
+            known[by] = whole_values(by, table, dataset)
         is_open = any(
-            ELSE not in decision.cases and not {*known.get(decision.by, [""])} <= {*decision.cases}
-            for decision in self.grammar.decisions
+            ELSE not in decision.cases and not (known[decision.by] and {*known[decision.by]} <= {*decision.cases})
+            for decision in decisions
         )
-        has_bands = any(decision.by == BAND for decision in self.grammar.decisions)
-        return (
-            is_open or (has_bands and may_be_missing(self.metric, dataset)) or may_lack_slots(self.grammar, table, dataset)
-        )
+        may_lack_band = any(decision.by == BAND for decision in decisions) and may_be_missing(self.metric, dataset)
+        return is_open or may_lack_band or may_lack_slots(self.grammar, table, dataset)
 
     @property
     def changes_over_time(self) -> bool:

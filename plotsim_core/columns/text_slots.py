@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.dependencies import circle_of, names_in, nullable_in, type_in
+from plotsim_core.columns.dependencies import circle_of, names_in, nullable_in, scope_of, type_in
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.columns.text_forms import formatted, plain_text
@@ -19,7 +19,7 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, column_decimal_places, column_decimals, is_number, may_be_null
 from plotsim_core.config.text_grammar import Grammar
 from plotsim_core.config.text_rules import Slot, alternatives_of, has_time, is_date_format, number_format
-from plotsim_core.errors import ConfigError, Problem
+from plotsim_core.errors import ConfigError, Problem, key_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -151,6 +151,17 @@ def may_lack_slots(grammar: Grammar, table: Table, dataset: Dataset) -> bool:
         if may_be_null(column, dataset) or any(may_be_null(reference, dataset) for reference in references):
             return True
     return False
+
+
+def whole_values(name: str, table: Table, dataset: Dataset) -> list[str]:
+    """Return the values of a column as texts, where the config lists all of them and none is null; empty elsewhere."""
+    column = next((other for other in table.columns if other.name == name), None)
+    if column is None or column.as_type is not None or may_be_null(column, dataset):
+        return []
+    type_ = type_in(table.name, name, dataset)
+    is_plain = pa.types.is_string(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_)
+    values = column.source.possible_values(table, scope_of(dataset)) if is_plain else None
+    return [key_text(value) for value in values or []]
 
 
 def slot_plan(name: str, column: ColumnPlan, table: TablePlan, dataset: Dataset) -> ColumnPlan:

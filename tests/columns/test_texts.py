@@ -202,7 +202,10 @@ def test_a_text_is_null_where_a_slot_of_it_is_or_no_case_fits() -> None:
     columns = plan(rules).table("notes").columns
     assert next(column.nullable for column in columns if column.name == "text")
     whole = {"first": {"by": "kind", "cases": {"red": ["a"], "else": ["b"]}}}
-    assert not next(column.nullable for column in plan(whole).table("notes").columns if column.name == "text")
+    every = {"first": {"by": "kind", "cases": {"red": ["a"], "blue": ["b"]}}}
+    for rule in (whole, every):
+        assert not next(column.nullable for column in plan(rule).table("notes").columns if column.name == "text")
+        assert notes(rule)["text"].notna().all()
 
 
 @pytest.mark.parametrize("size", [40, 300])
