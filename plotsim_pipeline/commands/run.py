@@ -216,9 +216,8 @@ def run(request: Request, console: Console, dry: bool = False) -> None:
     for step in todo:
         for asset, duration in _materialise_with_progress(inventory.plan, step, request.parameters, console).items():
             seconds[asset] = seconds.get(asset, 0.0) + duration
-    _print_summary(
-        inventory.plan, inventory.store, statuses(inventory.plan, inventory.store, inventory.keys), seconds, console
-    )
+    tables = statuses(inventory.plan, inventory.store, inventory.keys) if todo else inventory.tables
+    _print_summary(inventory.plan, inventory.store, tables, seconds, console)
 
 
 def _rows_note(plan: Plan, rows: int) -> str:
