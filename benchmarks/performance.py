@@ -42,7 +42,9 @@ refer to, before what is broken on purpose is restored; `before` is the tree wit
         "Start-up",
         """\
 CPU time of whole commands, as multiples of what importing NumPy, SciPy, Arrow and pydantic takes, which all of them need but
-`--help`.""",
+`--help`. About half of an idle run is the import of Dagster and the opening of its instance. With the first array that Arrow
+makes it imports pandas, if that is installed, which takes nearly as long as all the imports: an idle run makes none. A
+partition by Dagster loads the code location with its eleven datasets; `PLOTSIM_DATASETS` names those that are needed.""",
     ),
     "memory": (
         "Memory",
