@@ -50,7 +50,9 @@ together are made so, in the folder for temporary files (`TMPDIR`).""",
         "Start-up",
         """\
 CPU time of whole commands, as multiples of what importing NumPy, SciPy, Arrow and pydantic takes, which all of them need but
-`--help`.""",
+`--help`. About half of an idle run is the import of Dagster and the opening of its instance. With the first array that Arrow
+makes it imports pandas, if that is installed, which takes nearly as long as all the imports: an idle run makes none. A
+partition by Dagster loads the code location with its eleven datasets; `PLOTSIM_DATASETS` names those that are needed.""",
     ),
     "memory": (
         "Memory",

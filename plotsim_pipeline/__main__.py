@@ -13,6 +13,7 @@ import dagster as dg
 import duckdb
 from rich.console import Console
 
+import plotsim_core.blas  # noqa: F401 (for its effect)
 from plotsim_core import ConfigError, UsageError
 from plotsim_core.config.output import Compression
 from plotsim_pipeline.dagster_home import command as shell_command

@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"columns"},
     {"tables"},
     {"importers", "truth", "validation", "output"},
-    {"api", "cli", "loading", "schema", "show", "__init__", "__main__"},
+    {"api", "blas", "cli", "loading", "schema", "show", "__init__", "__main__"},
 ]
 """The layers, from the ground up. Within the first, the order is that of GROUND."""
 GROUND = ["families", "errors", "run_files", "version", "numerics", "arrow"]

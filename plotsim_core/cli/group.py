@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import click
 
+import plotsim_core.blas  # noqa: F401 (for its effect)
 from plotsim_core.errors import ConfigError, UsageError
 from plotsim_core.families import did_you_mean, nearest
 from plotsim_core.version import VERSION

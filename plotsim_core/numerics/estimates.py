@@ -7,6 +7,8 @@ that happen to agree have a small error around what they show, but not around wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from plotsim_core.numerics.arrays import Flags, Floats, Integers
@@ -56,35 +58,34 @@ def rank_correlation(first: Floats, second: Floats) -> tuple[float, float]:
     count = int(np.count_nonzero(is_known))
     if count < 2:
         return 0.0, float("inf")
-    x, y = ((_ranks(values[is_known]) - 0.5 * (count + 1)) / count for values in (first, second))
+    (x, x_sums), (y, y_sums) = (_ranks(values[is_known]) for values in (first, second))
     scale = float(np.sqrt(np.mean(x * x) * np.mean(y * y)))
     if scale == 0.0:
         return 0.0, float("inf")
     coefficient = float(np.mean(x * y)) / scale
-    influence = (x * y + _rank_sums(x, y) + _rank_sums(y, x)) / scale
+    influence = (x * y + x_sums(y) + y_sums(x)) / scale
     units = np.broadcast_to(np.arange(is_known.shape[1]), is_known.shape)[is_known]
     of_units = np.bincount(units, influence - np.mean(influence))
     return coefficient, float(np.sqrt(np.sum(of_units**2))) / count
 
 
-def _ranks(values: Floats) -> Floats:
-    """Return the ranks of values from 1 on; equal values have the mean of theirs. `scipy.stats` has this, and is slow to
-    import."""
-    order = np.argsort(values, kind="stable")
+def _ranks(values: Floats) -> tuple[Floats, Callable[[Floats], Floats]]:
+    """Return (ranks of values, a function of further numbers of the same cells). Ranks are shares of all cells, around 0;
+    equal values have the mean of theirs (`scipy.stats` has this, and is slow to import). The function gives, for each cell,
+    the sum of the numbers of the cells whose values are at least its own, as a share of all cells."""
+    count = len(values)
+    order = np.argsort(values)
     starts, stops = _runs(values[order])
-    ranks = np.empty(len(values), dtype=np.float64)
-    ranks[order] = 0.5 * (starts + stops + 1)
-    return ranks
+    ranks = np.empty(count, dtype=np.float64)
+    ranks[order] = (0.5 * (starts + stops + 1) - 0.5 * (count + 1)) / count
 
+    def sums(numbers: Floats) -> Floats:
+        from_the_end = np.cumsum(numbers[order][::-1])[::-1]
+        shares = np.empty(count, dtype=np.float64)
+        shares[order] = from_the_end[starts] / count
+        return shares
 
-def _rank_sums(x: Floats, y: Floats) -> Floats:
-    """Return, for each cell, the sum of `y` over cells whose `x` is at least its own, as a share of all cells."""
-    order = np.argsort(-x, kind="stable")
-    sums = np.cumsum(y[order])
-    _, stops = _runs(x[order])
-    shares = np.empty(len(x), dtype=np.float64)
-    shares[order] = sums[stops - 1] / len(x)
-    return shares
+    return ranks, sums
 
 
 def _runs(in_order: Floats) -> tuple[Integers, Integers]:

@@ -9,8 +9,7 @@ import dagster as dg
 from plotsim_core import Plan
 from plotsim_core.truth.manifest import manifest_files, manifest_head
 from plotsim_pipeline.assets.report_files import write_report_file
-from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, asset_of_all
-from plotsim_pipeline.stores.store import Store
+from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, Run, asset_of_all
 
 MANIFEST = "manifest"
 
@@ -21,7 +20,8 @@ def manifest_assets(plan: Plan, needs: Needs = SHARED_RESOURCES) -> list[dg.Asse
 
 
 def _manifest(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
-    def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
+    def tell(run: Run, first: int, stop: int) -> dict[str, Any]:
+        plan, store = run.plan, run.store
         rows = {
             name: sum(count for count, _ in partitions.values())
             for name, partitions in store.intact_partitions(plan.name).items()

@@ -22,7 +22,6 @@ from plotsim_pipeline.assets.report_files import write_report_file
 from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, Run, asset_of_all, partitioned_asset
 from plotsim_pipeline.checks.tables import Judge, StoredCheck, Verdict, in_store
 from plotsim_pipeline.sensors.reconcile import REPORT_TIME, VALIDATION_REPORT, report_time
-from plotsim_pipeline.stores.store import Store
 
 OVERVIEW = "overview"
 NOTHING_BROKEN = "nothing_broken"
@@ -92,9 +91,10 @@ def _nothing_broken_verdict(judge: Judge, check: StoredCheck) -> Verdict:
 
 
 def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
-    def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
+    def tell(run: Run, first: int, stop: int) -> dict[str, Any]:
+        plan, store = run.plan, run.store
         with store.open_tables(plan, first, stop) as stored:
-            report = check_store(stored)
+            report = check_store(stored, run.findings.whole_answers(first, stop))
             overview_pictures = pictures(stored, report)
             path = write_report_file(store, f"{plan.name}.html", [page(stored, report, overview_pictures)])
         return {

@@ -121,10 +121,10 @@ def asset_of_all(
     deps: Sequence[str],
     kind: str,
     needs: Needs,
-    metadata_of: Callable[[Plan, Store, int, int], dict[str, Any]],
+    metadata_of: Callable[[Run, int, int], dict[str, Any]],
 ) -> dg.AssetsDefinition:
-    """Return an asset about all that is stored of a dataset, without partitions: `metadata_of(plan, store, first, stop)`
-    gives its metadata for the periods that there are."""
+    """Return an asset about all that is stored of a dataset, without partitions: `metadata_of(run, first, stop)` gives its
+    metadata for the periods that there are."""
     entry = overview_entry(plan, description, kind)
 
     @dg.asset(
@@ -139,7 +139,7 @@ def asset_of_all(
     def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # as below
         run = run_of(context, plan, needs)
         span = stored_periods(run.plan, run.store)
-        metadata = {"stored": "no partition of any table yet"} if span is None else metadata_of(run.plan, run.store, *span)
+        metadata = {"stored": "no partition of any table yet"} if span is None else metadata_of(run, *span)
         return dg.MaterializeResult(
             metadata={**metadata, **parameter_metadata(run.parameters)}, tags={CODE_VERSION: run.plan.digest}
         )

@@ -8,7 +8,7 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.validation.check import CHECKS, Finding, Question, questions
-from plotsim_core.validation.report import Report, report_of
+from plotsim_core.validation.report import Answers, Report, report_of
 from plotsim_core.validation.store import StoredData
 from plotsim_pipeline.stores.store import Store
 
@@ -23,6 +23,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._answers: dict[tuple[Question, int, int], tuple[Finding, ...]] = {}
+        self._whole: set[tuple[Question, int, int]] = set()
         self._reports: dict[tuple[int, int], Report] = {}
 
     def unanswered(self, questions: Iterable[Question], first: int, stop: int) -> list[Question]:
@@ -38,9 +39,21 @@ class Findings:
         kinds = {table.name: kind for kind in stored.kinds for table in kind.tables}
         for question in questions:
             kind = kinds.get(question.table)
-            answer = () if kind is None else CHECKS[question.check].findings(kind, kind.population.table(question.table))
+            check = CHECKS[question.check]
+            answer = () if kind is None else tuple(check.findings(kind, kind.population.table(question.table)))
             complete_findings = tuple(finding for finding in answer if stored.relations.keys() >= set(finding.tables))
-            self._answers[question, stored.first, stored.stop] = complete_findings
+            key = question, stored.first, stored.stop
+            self._answers[key] = complete_findings
+            if complete_findings == answer and {question.table, *question.reads} <= stored.relations.keys():
+                self._whole.add(key)
+
+    def whole_answers(self, first: int, stop: int) -> Answers:
+        """Return the answers for the periods `first` to `stop` for which all tables were there that the check reads."""
+        return {
+            (question.check, question.table): self._answers[question, first, stop]
+            for question, *periods in self._whole
+            if periods == [first, stop]
+        }
 
     def report(self, plan: Plan, store: Store, first: int, stop: int) -> Report:
         """Return the report of the periods `first` to `stop`: of what has been found, and of what was not asked yet."""
@@ -58,6 +71,7 @@ class Findings:
         self._answers = {
             key: answer for key, answer in self._answers.items() if table not in {key[0].table, *key[0].reads, *key[0].about}
         }
+        self._whole.intersection_update(self._answers)
 
 
 Findings.resource = dg.ResourceDefinition(lambda _: Findings(), description="What the checks of a run have found so far.")

@@ -125,9 +125,9 @@ def recreate(request: Request, inventory: Inventory, console: Console) -> Invent
 
 
 def materialise(
-    plan: Plan, step: Step, progress: Callable[[str, str], None], parameters: Mapping[str, Any] | None = None
+    instance: dg.DagsterInstance, plan: Plan, step: Step, progress: Callable[[str, str], None], parameters: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Make a step in one run on the instance; return the seconds of each asset.
+    """Make a step in one run on an instance; return the seconds of each asset.
 
     `progress(event, asset)` is told when an asset's step starts ("start"), and how it ends ("done" or "failed"). Raises
     Failure with what was wrong.
@@ -156,16 +156,15 @@ def materialise(
     if parameters:
         tags[PARAMETERS_TAG] = json.dumps(dict(parameters), sort_keys=True)
     run_id = str(uuid4())
-    with batched_instance() as instance:
-        instance.add_event_listener(run_id, listen)
-        result = job.execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            run_config=config,
-            tags=tags,
-            asset_selection=[dg.AssetKey([plan.name, name]) for name in step.assets],
-            raise_on_error=False,
-        )
+    instance.add_event_listener(run_id, listen)
+    result = job.execute_in_process(
+        instance=instance,
+        run_id=run_id,
+        run_config=config,
+        tags=tags,
+        asset_selection=[dg.AssetKey([plan.name, name]) for name in step.assets],
+        raise_on_error=False,
+    )
     if not result.success:
         raise RunFailed(next(_failure_messages(plan, result), "the run failed"))
     return seconds
@@ -198,9 +197,21 @@ def run(request: Request, console: Console, dry: bool = False) -> None:
             for name, reason in reasons.items()
         )
         raise UsageError("\n".join(lines))
-    with dg.DagsterInstance.get() as instance:
+    seconds: dict[str, float] = {}
+    with batched_instance() as instance:
         end_dead_runs(instance)
         todo = planned_steps(request, inventory, instance)
+        _print_steps(request, inventory, todo, console, dry)
+        for step in [] if dry else todo:
+            for asset, duration in _materialise_with_progress(instance, inventory.plan, step, request, console).items():
+                seconds[asset] = seconds.get(asset, 0.0) + duration
+    if not dry:
+        tables = statuses(inventory.plan, inventory.store, inventory.keys) if todo else inventory.tables
+        _print_summary(inventory.plan, inventory.store, tables, seconds, console)
+
+
+def _print_steps(request: Request, inventory: Inventory, todo: Sequence[Step], console: Console, dry: bool) -> None:
+    """Print the runs that make what is asked for, or would make it, where they are not one of all partitions."""
     name = inventory.plan.name
     if "target_rows" in request.parameters:
         console.print(_rows_note(inventory.plan, request.parameters["target_rows"]), soft_wrap=True)
@@ -210,15 +221,6 @@ def run(request: Request, console: Console, dry: bool = False) -> None:
         console.print(f"[bold]{name}[/]: {'would make' if dry else 'makes'}, in {len(todo)} run{'s'[: len(todo) != 1]},")
         for step in todo:
             console.print(f"  {step}", soft_wrap=True)
-    if dry:
-        return
-    seconds: dict[str, float] = {}
-    for step in todo:
-        for asset, duration in _materialise_with_progress(inventory.plan, step, request.parameters, console).items():
-            seconds[asset] = seconds.get(asset, 0.0) + duration
-    _print_summary(
-        inventory.plan, inventory.store, statuses(inventory.plan, inventory.store, inventory.keys), seconds, console
-    )
 
 
 def _rows_note(plan: Plan, rows: int) -> str:
@@ -228,10 +230,13 @@ def _rows_note(plan: Plan, rows: int) -> str:
     )
 
 
-def _materialise_with_progress(plan: Plan, step: Step, parameters: Mapping[str, Any], console: Console) -> dict[str, float]:
+def _materialise_with_progress(
+    instance: dg.DagsterInstance, plan: Plan, step: Step, request: Request, console: Console
+) -> dict[str, float]:
     if not console.is_terminal:
         start_time = time.perf_counter()
-        return materialise(plan, step, partial(_print_progress, plan, console, start_time), parameters)
+        show_line = partial(_print_progress, plan, console, start_time)
+        return materialise(instance, plan, step, show_line, request.parameters)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(f"{plan.name}: starting", total=len(step.assets))
@@ -242,7 +247,7 @@ def _materialise_with_progress(plan: Plan, step: Step, parameters: Mapping[str, 
             else:
                 bar.advance(task)
 
-        return materialise(plan, step, show, parameters)
+        return materialise(instance, plan, step, show, request.parameters)
 
 
 def _print_progress(plan: Plan, console: Console, start_time: float, event: str, name: str) -> None:

@@ -8,6 +8,7 @@ waits for it without saying who holds it (see lock.py).
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -15,7 +16,6 @@ import dagster as dg
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.output.duckdb import column_comment_sql, comments_sql, create_table_sql, insert_rows
@@ -134,7 +134,8 @@ class DuckDBStore(Store):
             return
         reason = None
         if placement.time is not None:
-            reason = _obstacle(_records(connection, placement.dataset), placement.table, schema, stored_columns)
+            stored_records = _tables_of(_records(connection, placement.dataset))
+            reason = _obstacle(stored_records.get(placement.table), schema, stored_columns)
         if reason is not None:
             raise refusal(placement.dataset, placement.table, self.path, reason)
         for name in changes.added:  # null in the partitions that are stored
@@ -229,8 +230,7 @@ class DuckDBStore(Store):
             if connection is None:
                 return {}
             records = _records(connection, dataset)
-            tables = records["table_name"].unique().to_pylist()
-            parts = [_intact_records(connection, dataset, records.filter(pc.field("table_name") == name)) for name in tables]
+            parts = [_intact_records(connection, dataset, table) for table in _tables_of(records).values()]
             return _by_table(pa.concat_tables(parts)) if parts else {}
 
     def version(self, dataset: str) -> str:
@@ -241,11 +241,11 @@ class DuckDBStore(Store):
         with self._read_connection() as connection:
             if connection is None:
                 return {}
-            records = _records(connection, dataset)
+            records = _tables_of(_records(connection, dataset))
             reasons: dict[str, str | None] = {}
             for table, (time, schema) in schemas.items():
                 stored_columns = _columns(connection, f"{quoted(dataset)}.{quoted(table)}") if time is not None else {}
-                reasons[table] = _obstacle(records, table, schema, stored_columns) if stored_columns else None
+                reasons[table] = _obstacle(records.get(table), schema, stored_columns) if stored_columns else None
             return {table: reason for table, reason in reasons.items() if reason is not None}
 
     def drop(self, dataset: str, table: str) -> None:
@@ -307,13 +307,13 @@ def _sql_types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: sql_type(field.type) for field in schema}
 
 
-def _obstacle(records: pa.Table, table: str, schema: pa.Schema, stored_columns: Mapping[str, str]) -> str | None:
+def _obstacle(records: pa.Table | None, schema: pa.Schema, stored_columns: Mapping[str, str]) -> str | None:
     """Return why a stored table cannot take partitions of `schema`; None if it can. `stored_columns` are its columns,
-    `records` the partition records of its dataset."""
+    `records` its partition records, if it has any."""
     changes = column_changes(stored_columns, _sql_types(schema))
     if not changes.only_added:
         return other_columns(changes)
-    lengths = records.filter(pc.field("table_name") == table)["length"].unique().to_pylist()
+    lengths = records["length"].unique().to_pylist() if records is not None else []
     length = next((length for length in lengths if (length or "") != length_of(schema)), None)
     return other_length(length, length_of(schema)) if length is not None else None
 
@@ -345,6 +345,18 @@ def _records(connection: duckdb.DuckDBPyConnection, dataset: str) -> pa.Table:
     return records
 
 
+def _tables_of(records: pa.Table) -> dict[str, pa.Table]:
+    """Return the partition records of each table, slices of all of them. No Arrow array is made for it, nor given to NumPy:
+    with the first one Arrow imports pandas if that is installed, which takes longer than a look at a store."""
+    names: list[Any] = records["table_name"].to_pylist()
+    tables, begin = {}, 0
+    for name, group in groupby(names):
+        length = sum(1 for _ in group)
+        tables[str(name)] = records.slice(begin, length)
+        begin += length
+    return tables
+
+
 def _replace_changed_rows(
     connection: duckdb.DuckDBPyConnection, placement: Placement, relation: str, batches: pa.RecordBatchReader
 ) -> int:
@@ -360,16 +372,15 @@ def _replace_changed_rows(
 
 def _stored_state(connection: duckdb.DuckDBPyConnection, placement: Placement) -> tuple[str, Partition] | None:
     """Return moment and partition of a state that is stored as its record says; None for none."""
-    records = _records(connection, placement.dataset)
-    table_records = records.filter(pc.field("table_name") == placement.table)
-    partitions = _by_table(_intact_records(connection, placement.dataset, table_records)) if len(table_records) else {}
+    records = _tables_of(_records(connection, placement.dataset)).get(placement.table)
+    partitions = _by_table(_intact_records(connection, placement.dataset, records)) if records is not None else {}
     return next(iter(partitions.get(placement.table, {}).items()), None)
 
 
 def _intact_records(connection: duckdb.DuckDBPyConnection, dataset: str, records: pa.Table) -> pa.Table:
     """Return the intact records of one table: those whose row count is the recorded one, by a single GROUP BY."""
     relation, time = f"{quoted(dataset)}.{quoted(records['table_name'][0].as_py())}", records["time_column"][0].as_py()
-    recorded_counts, low, high = (records[name].to_numpy() for name in ("row_count", "low", "high"))
+    recorded_counts, low, high = (np.array(records[name].to_pylist()) for name in ("row_count", "low", "high"))
     try:
         # a state, or a table with a partition of a version that did not record bounds: counted as a whole
         if records["low"].null_count:
@@ -386,7 +397,8 @@ def _intact_records(connection: duckdb.DuckDBPyConnection, dataset: str, records
     partition = order[np.maximum(np.searchsorted(low[order], times, side="right") - 1, 0)]
     in_partition = (low[partition] <= times) & (times < high[partition])
     row_counts = np.bincount(partition[in_partition], weights=np.asarray(counts["n"])[in_partition], minlength=len(records))
-    return records.filter(pa.array(row_counts.astype(np.int64) == recorded_counts))
+    is_intact = row_counts.astype(np.int64) == recorded_counts
+    return records if is_intact.all() else records.filter(pa.array(is_intact))
 
 
 def _by_table(records: pa.Table) -> Partitions:
@@ -419,8 +431,8 @@ def _missing_keys(connection: duckdb.DuckDBPyConnection, placement: Placement) -
     """Return the requested partitions that are not made; none for a table without partition records."""
     if placement.time is None or not placement.keys:
         return []
-    records = _records(connection, placement.dataset).filter(pc.field("table_name") == placement.table)
-    if not len(records):
+    records = _tables_of(_records(connection, placement.dataset)).get(placement.table)
+    if records is None:
         return []
     return sorted(
         set(placement.keys).difference(_intact_records(connection, placement.dataset, records)["partition_key"].to_pylist())

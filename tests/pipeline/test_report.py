@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -13,12 +15,16 @@ import pytest
 from click.testing import CliRunner
 
 from plotsim_core.cli import main
+from plotsim_core.engine.memory import Memory
+from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import STAGES
-from plotsim_core.validation.check import CHECKS, questions
+from plotsim_core.validation.check import CHECKS, Check, Finding, questions
 from plotsim_core.validation.report import BROKEN_CAP, check_store
+from plotsim_core.validation.store import StoredData
 from plotsim_pipeline.assets.report import NOTHING_BROKEN
 from plotsim_pipeline.assets.report_files import write_report_file
 from plotsim_pipeline.checks.evaluations import IN_STORE
+from plotsim_pipeline.checks.findings import Findings
 from plotsim_pipeline.partitions import key_of
 from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores import STORES
@@ -58,6 +64,31 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_checks_of_every_category_are_broken_below() -> None:
     """That every single check is seen failing is said in `tests/validation/test_known_bad.py`."""
     assert {CHECKS[name].category for name in BREAKS} == {check.category for _, check in CHECKS.items()}
+
+
+def _ask_nothing(check: Check, store: StoredData, table: TablePlan) -> Iterator[Finding]:
+    """Stand for `Check.findings` where only tables may be asked about that the check is not of."""
+    assert check.reads(store.population, table) is None, (check.description, table.name)
+    return iter(())
+
+
+def test_what_a_run_has_found_is_not_asked_again(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The overview of a run over all that is stored is the report that the checks would make; a check that could not see a
+    table is asked anew."""
+    plan = plan_of("saas", scale=3)
+    with store_at("duckdb", stored).open_tables(plan, plan.first, plan.stop or 0) as opened:
+        expected, findings = check_store(opened), Findings()
+        without_plans = {name: relation for name, relation in opened.relations.items() if name != "dim_plan"}
+        findings.ask(replace(opened, relations=without_plans, memory=Memory()), questions(plan))
+        assert ("references_resolve", "fct_revenue") not in findings.whole_answers(opened.first, opened.stop)
+        assert check_store(opened, findings.whole_answers(opened.first, opened.stop)).record() == expected.record()
+        findings.ask(opened, questions(plan))
+        answers = findings.whole_answers(opened.first, opened.stop)
+        monkeypatch.setattr(Check, "findings", _ask_nothing)
+        assert check_store(opened, answers).record() == expected.record()
+        findings.forget("dim_plan")
+        assert ("references_resolve", "fct_revenue") not in findings.whole_answers(opened.first, opened.stop)
+        assert findings.whole_answers(opened.first, opened.stop + 1) == {}
 
 
 @pytest.mark.slow
