@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BeforeValidator, Field
 
 from plotsim_core.config.calendar import Calendar, Rhythm
 from plotsim_core.config.connections import Connection, ConnectionPhase
+from plotsim_core.config.data_rule import DataRule
 from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.holdout import EntityFeatures, Holdout, read_flag
 from plotsim_core.config.metrics import Metric
@@ -79,6 +80,8 @@ class Dataset(Part):
     """Weekdays and hours at which more or less happens."""
     sources: Sources = ()
     """Systems that hold the units otherwise."""
+    checks: tuple[DataRule, ...] = ()
+    """Rules about the data, each with the `table` that it is about; those that stand in a table are read as these."""
     quality: tuple[Issue, ...] = ()
     """What is broken on purpose."""
     holdout: Holdout | None = None
@@ -181,7 +184,7 @@ class Dataset(Part):
         return plural(phrase(self.unit))
 
 
-LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "quality")
+LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "quality", "checks")
 """Sections that are lists, of which each item is read alone."""
 ALIASES = {
     str(choice): name

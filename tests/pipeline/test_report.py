@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from plotsim_core.cli import main
 from plotsim_core.tables.stages import STAGES
-from plotsim_core.validation.check import CHECKS, questions
+from plotsim_core.validation.catalogue import questions
+from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.report import BROKEN_CAP, check_store
 from plotsim_pipeline.assets.report import NOTHING_BROKEN
 from plotsim_pipeline.assets.report_files import write_report_file
