@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plotsim_core.config.words import enumeration
 from plotsim_core.numerics.calendar import COARSER_GRAINS, Grain, grain_named
 from plotsim_core.numerics.curves import position
 from plotsim_core.plan.cadence import cadence
@@ -43,6 +44,9 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
     console.print(", ".join(_facts(plan)), highlight=False)
     if plan.dataset.owners:
         console.print(f"owned by {', '.join(plan.dataset.owners)}", highlight=False)
+    if plan.dataset.checks:
+        tables = dict.fromkeys(rule.table for rule in plan.dataset.checks)
+        console.print(f"declared rules: {len(plan.dataset.checks)}, about {enumeration(tables)}", highlight=False)
     console.print()
     for kind in plan.kinds:
         if len(plan.kinds) > 1:

@@ -18,18 +18,23 @@ CHECKS = "checks"
 
 
 def without_rules(raw: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return a config as written without its rules, of which no value depends."""
-    result = {key: value for key, value in raw.items() if key != CHECKS}
-    for section in SECTIONS:
-        if isinstance(result.get(section), list | tuple):
-            result[section] = [_without_checks(table) for table in result[section]]
+    """Return a config as written without its rules, on which no value depends."""
+    result: dict[Any, Any] = _without_rules_of_tables(_without_checks(raw))
     if isinstance(result.get("units"), list | tuple):
-        result["units"] = [without_rules(kind) if isinstance(kind, Mapping) else kind for kind in result["units"]]
+        result["units"] = [_without_rules_of_tables(kind) for kind in result["units"]]
     return result
 
 
-def _without_checks(table: Any) -> Any:
-    return {key: value for key, value in table.items() if key != CHECKS} if isinstance(table, Mapping) else table
+def _without_rules_of_tables(kind: Any) -> Any:
+    """Return what is written of a kind of unit without the rules that stand in its tables."""
+    if not isinstance(kind, Mapping):
+        return kind
+    sections = {section: kind[section] for section in SECTIONS if isinstance(kind.get(section), list | tuple)}
+    return {**kind, **{section: [_without_checks(table) for table in tables] for section, tables in sections.items()}}
+
+
+def _without_checks(part: Any) -> Any:
+    return {key: value for key, value in part.items() if key != CHECKS} if isinstance(part, Mapping) else part
 
 
 def read_rules(raw: Mapping[Any, Any], problems: list[Problem]) -> tuple[tuple[str, DataRule], ...]:

@@ -24,6 +24,7 @@ from tests.laws.pieces import (
     record_linkage,
     references,
     relations,
+    rules,
     shapes,
     units,
 )
@@ -43,4 +44,5 @@ PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
     shapes.add,
     keys.add,
     references.add,
+    rules.add,
 )
