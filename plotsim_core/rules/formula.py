@@ -33,5 +33,4 @@ class FormulaRule(DataRule):
         yield "formula", self.formula
 
     def query(self, rows: RuleRows) -> str:
-        truth = rows.truth(self.formula)
-        return row_tally(rows, rows.rows, f"{truth} IS NOT NULL", f"NOT {truth}")
+        return row_tally(rows, rows.rows, "TRUE", f"NOT {rows.truth(self.formula)}")

@@ -58,12 +58,16 @@ class Statistic(DataRule):
         return self.measured if self.where is None else f"{self.measured} where {self.where}"
 
     @abstractmethod
-    def value(self, rows: RuleRows) -> tuple[str, str]:
+    def value(self) -> tuple[str, str]:
         """Return the SQL of the number, and of how many rows it is of."""
 
+    def relation(self, rows: RuleRows) -> str:
+        """Return the relation that the number is computed of."""
+        return rows.all_rows
+
     def query(self, rows: RuleRows) -> str:
-        value, count = self.value(rows)
-        return f"SELECT CAST({value} AS DOUBLE) AS value, {count} AS checked FROM {rows.all_rows}"
+        value, count = self.value()
+        return f"SELECT CAST({value} AS DOUBLE) AS value, {count} AS checked FROM {self.relation(rows)}"
 
     def verdict(self, result: pa.Table) -> RuleVerdict:
         value, checked = (result[name][0].as_py() for name in ("value", "checked"))
@@ -114,9 +118,11 @@ class ShareRule(Statistic):
                 "tolerance", f"no share is farther from {self.share:g} than {self.tolerance:g}, so it always holds"
             )
 
-    def value(self, rows: RuleRows) -> tuple[str, str]:
-        truth = rows.truth(self.of)
-        return f"avg(CASE WHEN {truth} THEN 1.0 WHEN NOT {truth} THEN 0.0 END)", f"count({truth})"
+    def relation(self, rows: RuleRows) -> str:
+        return f"(SELECT CAST({rows.truth(self.of)} AS INTEGER) AS truth FROM {rows.all_rows})"
+
+    def value(self) -> tuple[str, str]:
+        return "avg(truth)", "count(truth)"
 
 
 @add_rule
@@ -148,7 +154,7 @@ class MeanRule(Statistic):
         if bounds is not None and not bounds[0] - self.tolerance <= self.mean <= bounds[1] + self.tolerance:
             yield Problem("mean", f"values of {self.of} lie from {bounds[0]:g} to {bounds[1]:g}, found {self.mean:g}")
 
-    def value(self, rows: RuleRows) -> tuple[str, str]:
+    def value(self) -> tuple[str, str]:
         return f"avg({quoted(self.of)})", f"count({quoted(self.of)})"
 
 
@@ -178,7 +184,7 @@ class SumRule(Statistic):
     def problems(self, known: KnownTables) -> Iterator[Problem]:
         yield from _endless_problems(self, "sum", known)
 
-    def value(self, rows: RuleRows) -> tuple[str, str]:
+    def value(self) -> tuple[str, str]:
         return f"coalesce(sum({quoted(self.of)}), 0)", f"count({quoted(self.of)})"
 
 
@@ -203,5 +209,5 @@ class CountRule(Statistic):
     def problems(self, known: KnownTables) -> Iterator[Problem]:
         yield from _endless_problems(self, "count", known)
 
-    def value(self, rows: RuleRows) -> tuple[str, str]:
+    def value(self) -> tuple[str, str]:
         return "count(*)", "count(*)"

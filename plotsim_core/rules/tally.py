@@ -12,9 +12,10 @@ IS_WRONG, PERIOD = quoted("is wrong"), quoted("the period")
 
 
 def row_tally(rows: RuleRows, relation: str, is_checked: str, is_wrong: str) -> str:
-    """Return the SQL that counts the checked rows of a relation, and those of them that are wrong, by period."""
+    """Return the SQL that counts the checked rows of a relation, and those of them that are wrong, by period. Rows of which
+    nothing can be said (null) are not checked."""
     return (
-        f"SELECT {PERIOD} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {IS_WRONG}) AS faults FROM "
+        f"SELECT {PERIOD} AS date_key, count({IS_WRONG}) AS checked, count(*) FILTER (WHERE {IS_WRONG}) AS faults FROM "
         f"(SELECT {rows.period} AS {PERIOD}, {is_wrong} AS {IS_WRONG} FROM {relation} WHERE {is_checked}) "
         "GROUP BY 1 ORDER BY 1"
     )
