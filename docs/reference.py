@@ -16,6 +16,7 @@ from plotsim_core import api  # noqa: F401 - importing it is what makes every fa
 from plotsim_core.columns.date_parts import DATE_PARTS, TIME_PARTS
 from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.connections import RELATIONSHIPS
+from plotsim_core.config.data_rule import DATA_RULES, DataRule
 from plotsim_core.config.dataset import ALIASES
 from plotsim_core.config.meanings import meanings
 from plotsim_core.config.metrics import METRIC_TYPES, MetricType
@@ -217,7 +218,7 @@ def schema_of(model: type[Part]) -> Schema:
 def below(model: type[Part], seen: set[str]) -> Iterator[tuple[str, type[Part]]]:
     """Yield the models that fields of a model hold, depth first, each once."""
     for name in re.findall(r"\$defs/(\w+)", str(schema_of(model).get("properties", {}))):
-        if name in MODELS and name not in seen and name not in ("Table", "Column", "Dataset"):
+        if name in MODELS and name not in seen and name not in ("Table", "Column", "Dataset", "DataRule"):
             seen.add(name)
             yield name, MODELS[name]
             yield from below(MODELS[name], seen)
@@ -268,6 +269,13 @@ def source_page(source: type[DeclaredSource], definitions: Schema) -> list[str]:
         lines += [line.replace("### ", "##### ") for line in part_page(name, model, definitions)]
     where = "every table" if places == list(declared_kinds()) else ", ".join(map(_link, places))
     return [*lines, f"In {where}.", ""]
+
+
+def rule_page(rule: type[DataRule]) -> list[str]:
+    """Return the section of a kind of rule."""
+    schema = schema_of(rule)
+    lines = [f"#### Rule `{rule.word}`", "", f"`{rule.example}`", "", *_between(paragraphs(rule))]
+    return [*lines, *table(rule, schema["properties"], schema.get("required", ()), (*DataRule.model_fields,)), ""]
 
 
 def _link(name: str) -> str:
@@ -322,6 +330,10 @@ def page() -> str:
     lines += ["### Sources", "", "The type of a column is one of:", ""]
     for _, source in SOURCES.items():
         lines += [] if source.is_old_spelling else source_page(source, definitions)
+    lines += ["## Rules", "", *_between(paragraphs(DataRule)), "Every rule:", ""]
+    lines += [*table(DataRule, schema_of(DataRule)["properties"], ()), "", "More in [rules.md](rules.md).", ""]
+    for _, rule in DATA_RULES.items():
+        lines += rule_page(rule)
     lines += [
         "## Parts of a date",
         "",
@@ -331,8 +343,13 @@ def page() -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
+_RULES: Schema = {"type": "array", "items": {"$ref": "#/$defs/Rules"}}
+
+
 def _whole(key: str, part: Schema) -> Schema:
     """A section as the models have it: the schema's own properties say more than fits a cell."""
+    if key == "checks":
+        return _RULES
     if key == "units":
         return {**part, "items": {"type": "object"}}
     return part
@@ -343,6 +360,7 @@ def _of(model: type[Part]) -> Mapping[str, Schema]:
     return {
         **properties,
         **({"columns": {"type": "array", "items": {"$ref": "#/$defs/Columns"}}} if "columns" in properties else {}),
+        **({"checks": _RULES} if "checks" in properties else {}),
     }
 
 

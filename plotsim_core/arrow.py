@@ -66,6 +66,13 @@ def fields_of(struct: pa.DataType) -> list[ArrowField]:
     return list(cast("pa.StructType", struct))
 
 
+def struct_values(structs: ArrowArray | ArrowChunks, name: str) -> ArrowArray:
+    """Return the values of a field of structs, in one piece."""
+    values: Any = pc.struct_field(structs, name)
+    array: ArrowArray = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return array
+
+
 def schema_of(fields: Iterable[ArrowField], like: pa.Schema | None = None) -> pa.Schema:
     """Return the schema of fields, with the metadata of another one."""
     metadata: Any = None if like is None else like.metadata

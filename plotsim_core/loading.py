@@ -15,6 +15,7 @@ from plotsim_core.errors import ConfigError, Problem, UsageError
 from plotsim_core.numerics.scale_solver import scale_to
 from plotsim_core.plan.plan import Plan, Population
 from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, population_plan, resolve
+from plotsim_core.rules import formula as _rules  # noqa: F401 - importing the package makes every rule known
 from plotsim_core.tables.kept_share import kept_problems
 from plotsim_core.tables.label_solver import with_intercepts
 from plotsim_core.tables.row_estimates import sizes

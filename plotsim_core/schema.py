@@ -17,6 +17,7 @@ from plotsim_core.config.archetypes import CurvePiece
 from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.connections import RELATIONSHIPS, SCOPE_WORDS
 from plotsim_core.config.conversions import TYPES
+from plotsim_core.config.data_rule import DATA_RULES
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.growth import TEXT
 from plotsim_core.config.metrics import ALIASES, METRIC_TYPES
@@ -409,6 +410,12 @@ def _holidays(schema: Schema) -> Schema:
     return {"description": schema["description"], "anyOf": [schema, {"type": "string", "examples": ["US", "US-CA"]}]}
 
 
+def _rules(schema: Schema) -> Schema:
+    """A rule of any kind: that of a table may be a formula alone."""
+    kinds = [_nullable(rule.model_json_schema(by_alias=True)) for _, rule in DATA_RULES.items()]
+    return {"description": schema["description"], "anyOf": [*kinds, {"type": "string", "minLength": 1}]}
+
+
 def _segment(schema: Schema) -> Schema:
     scalar = {"type": ["string", "number", "boolean"]}
     values = {"anyOf": [scalar, {"type": "array", "minItems": 1, "items": scalar}]}
@@ -422,6 +429,7 @@ def _segment(schema: Schema) -> Schema:
 
 _COMPLETED: dict[str, Callable[[Schema], Schema]] = {
     "Archetype": _archetype,
+    "DataRule": _rules,
     "Calendar": _calendar,
     "Connection": _connection,
     "Effect": _effect,

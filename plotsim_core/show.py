@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plotsim_core.config.segments import OngoingArrival
+from plotsim_core.config.words import enumeration
 from plotsim_core.numerics.calendar import Grain, grain_named
 from plotsim_core.numerics.curves import position
 from plotsim_core.plan.cadence import cadence
@@ -44,6 +45,9 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
     console.print(", ".join(_facts(plan)), highlight=False)
     if plan.dataset.owners:
         console.print(f"owned by {', '.join(plan.dataset.owners)}", highlight=False)
+    if plan.dataset.checks:
+        tables = dict.fromkeys(rule.table for rule in plan.dataset.checks)
+        console.print(f"declared rules: {len(plan.dataset.checks)}, about {enumeration(tables)}", highlight=False)
     console.print()
     for kind in plan.kinds:
         if len(plan.kinds) > 1:

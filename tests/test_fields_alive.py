@@ -14,6 +14,7 @@ import pytest
 
 from plotsim_core import ConfigError, Plan, batches, from_mapping
 from plotsim_core.config.column_source import SOURCES
+from plotsim_core.config.data_rule import DataRule
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.read import read
@@ -422,6 +423,9 @@ ELSEWHERE = {
     "time.name": "a dimension of times is called dim_time; any other name is an error",
 }
 """Fields whose effect is not in the data or its schema, and where it is."""
+_JUDGED = "what the report finds, see tests/validation/test_rules.py"
+ELSEWHERE |= {"Dataset.checks": _JUDGED, **{f"{_kind}.checks": _JUDGED for _kind in declared_forms()}}
+ELSEWHERE |= {f"DataRule.{_field}": _JUDGED for _field in DataRule.model_fields}
 
 
 def _models(annotation: Any) -> Iterator[type[Part]]:

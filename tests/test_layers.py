@@ -19,12 +19,13 @@ LAYERS: list[set[str]] = [
     {"engine"},
     {"columns"},
     {"tables"},
+    {"rules"},
     {"importers", "truth", "validation", "output"},
     {"api", "blas", "cli", "loading", "schema", "show", "__init__", "__main__"},
 ]
 """The layers, from the ground up. Within the first, the order is that of GROUND."""
 GROUND = ["families", "errors", "run_files", "version", "numerics", "arrow"]
-SIBLINGS = LAYERS[6]
+SIBLINGS = LAYERS[7]
 
 
 def imports(path: Path) -> set[str]:

@@ -15,7 +15,6 @@ from benchmarks.robustness.configs import Composed, composed
 from benchmarks.robustness.draw import Draw
 from benchmarks.robustness.words import words_of
 from plotsim_core import ConfigError, api
-from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.report import Report, check_directory
 
 _IN_PART = 0.25
@@ -103,13 +102,13 @@ def _made(config: Composed, folder: Path) -> tuple[int, list[Report]]:
 def _alarms(report: Report) -> Iterable[Alarm]:
     for name, finding in report.findings:
         if not finding.passed:
-            yield Alarm(name, finding.subject, " ".join(finding.message.split()), CHECKS[name].blocking)
+            yield Alarm(name, finding.subject, " ".join(finding.message.split()), report.checks[name].blocking)
 
 
 def _judged(report: Report) -> dict[str, tuple[int, int]]:
     counts: dict[str, tuple[int, int]] = {}
     for name, finding in report.findings:
-        category = CHECKS[name].category
+        category = report.checks[name].category
         judged, every = counts.get(category, (0, 0))
         counts[category] = (judged + finding.judged, every + 1)
     return counts

@@ -4,7 +4,7 @@ Data goes to files and what was asked for to stdout; progress, warnings and erro
 1 the data or (with --strict) a warning failed, 2 the config or the request makes no sense. One more is a function in a
 file of its kind, and its line in `COMMANDS` (`group.py`).
 
-May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables, importers,
+May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables, rules, importers,
 output, truth, validation.
 """
 

@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BeforeValidator, Field
 
 from plotsim_core.config.calendar import Calendar, Rhythm
 from plotsim_core.config.connections import Connection, ConnectionPhase
+from plotsim_core.config.data_rule import DataRule
 from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.holdout import EntityFeatures, Holdout, read_flag
 from plotsim_core.config.metrics import Metric
@@ -82,6 +83,8 @@ class Dataset(Part):
     """What multiplies means, or rows of tables, on some days."""
     sources: Sources = ()
     """Systems that hold the units otherwise."""
+    checks: tuple[DataRule, ...] = ()
+    """Rules about the data, each with the `table` that it is about; those that stand in a table are read as these."""
     quality: tuple[Issue, ...] = ()
     """What is broken on purpose."""
     holdout: Holdout | None = None
@@ -184,7 +187,7 @@ class Dataset(Part):
         return plural(phrase(self.unit))
 
 
-LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "effects", "quality")
+LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "effects", "quality", "checks")
 """Sections that are lists, of which each item is read alone."""
 ALIASES = {
     str(choice): name

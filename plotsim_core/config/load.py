@@ -16,6 +16,7 @@ from plotsim_core.config.model import Part, is_name
 from plotsim_core.config.partial import partial_part
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.pydantic_errors import part_of, unknown_key, validated, without_misspelt
+from plotsim_core.config.read_data_rules import read_rules, without_rules
 from plotsim_core.config.read_tables import read_section, read_tables
 from plotsim_core.config.rules import rule_problems
 from plotsim_core.config.scope import Scope
@@ -37,10 +38,11 @@ def read_parts(document: Document) -> tuple[Parts | None, list[Problem]]:
     if not isinstance(raw, Mapping):
         return None, [Problem("", f"expected keys and values, found {value_text(raw)}", f"the least is {LEAST}")]
     reading_problems: list[Problem] = []
-    sections = _sections(raw, reading_problems)
+    rules = read_rules(raw, reading_problems)
+    sections = _sections(without_rules(raw), reading_problems)
     kinds = further_kinds(sections, reading_problems)
     wrong_files = [problem.path for problem in document.problems]
-    parts = _read_kinds(sections, kinds, wrong_files, reading_problems)
+    parts = replace(_read_kinds(sections, kinds, wrong_files, reading_problems), checks=rules)
     paths = [problem.path for problem in (*reading_problems, *document.problems)]
     problems = without_misspelt([*reading_problems, *rule_problems(parts, paths)])
     written = {"": sections, **{f"{kind.path}.": kind.sections for kind in kinds}}

@@ -10,6 +10,7 @@ from typing import Any
 from plotsim_core.config.calendar import Calendar, Rhythm
 from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.connections import Connection, ConnectionPhase
+from plotsim_core.config.data_rule import DataRule
 from plotsim_core.config.dataset import LISTS, Dataset
 from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.holdout import EntityFeatures, Holdout
@@ -53,6 +54,7 @@ class Parts:
     seasonality: tuple[tuple[str, Season], ...] = ()
     effects: tuple[tuple[str, Effect], ...] = ()
     quality: tuple[tuple[str, Issue], ...] = ()
+    checks: tuple[tuple[str, DataRule], ...] = ()
     partial_items: tuple[tuple[str, str, Part], ...] = ()
     tables: tuple[DeclaredTable, ...] = ()
     about: str | None = None

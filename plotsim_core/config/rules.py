@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from plotsim_core.config import (
     check_calendar,
     check_columns,
+    check_data_rules,
     check_effects,
     check_filters,
     check_lifetimes,
@@ -72,6 +74,8 @@ RULES = (
     Rule(check_quality.entity_features, of_all=True),
     Rule(check_quality.broken_columns, of_all=True, of_sound=True),
     Rule(check_sources.source_systems, of_all=True, of_sound=True),
+    Rule(check_data_rules.data_rules, of_all=True),
+    Rule(check_data_rules.sound_data_rules, of_all=True, of_sound=True, by_column=True),
     Rule(check_output.logs),
     Rule(check_output.budget, of_all=True),
     Rule(check_output.layouts, of_all=True),
@@ -88,11 +92,17 @@ def rule_problems(parts: Parts, wrong_paths: Iterable[str]) -> list[Problem]:
     first_rules = [rule for rule in RULES if not rule.of_sound]
     problems = [*_problems(first_rules, parts), *_partial_problems(first_rules, parts)]
     paths = [*wrong_paths, *(problem.path for problem in problems)]
+    paths = [path for path in paths if not is_of_checks(path)]  # a rule is a part of nothing else
     sound_parts = parts if not paths else parts.sound(paths)
     problems += _problems((rule for rule in RULES if rule.of_sound), sound_parts)
     if paths:
         problems += _problems((rule for rule in RULES if rule.by_column), parts.sound(paths, by_column=True))
     return [*dict.fromkeys(problems)]
+
+
+def is_of_checks(path: str) -> bool:
+    """Return whether a path leads to `checks`, of the dataset or of a table."""
+    return re.match(r"(checks\b|(units\[\d+\]\.)?\w+\[\d+\]\.checks\b)", path) is not None
 
 
 def _partial_problems(rules: Sequence[Rule], parts: Parts) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field
 
 from plotsim_core.config.column_source import DeclaredSource, DerivedColumn, History, Origin
 from plotsim_core.config.conversions import Conversion, conversion_type
+from plotsim_core.config.data_rule import DataRule
 from plotsim_core.config.formula import FormulaError, names
 from plotsim_core.config.model import Flag, Name, Part
 from plotsim_core.config.table_kind import TableWords
@@ -126,6 +127,8 @@ class Table(Part, TableWords):
     """In their order."""
     description: str | None = None
     """A sentence that is published with the schema."""
+    checks: tuple[DataRule, ...] = ()
+    """Rules about its rows. Loading reads them as those of the dataset, so a table that is read has none."""
     parent_keys: tuple[str, ...] = ()
     """The columns that say what its rows belong to, as the section `tables` reads them."""
     added_keys: tuple[str, ...] = ()

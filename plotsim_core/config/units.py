@@ -38,7 +38,7 @@ _SHARED = ("dimensions", "tables")
 _TABLE_WORDS = ("left", "right", "snapshot_of", "changes_of")
 """Words of a table whose values are names of tables."""
 _INHERITED = ("noise", "seasonality")
-_ALONE = ("quality", "holdout", "entity_features", "sources", "manifest", "owners", "units")
+_ALONE = ("checks", "quality", "holdout", "entity_features", "sources", "manifest", "owners", "units")
 """Sections of the dataset alone."""
 
 

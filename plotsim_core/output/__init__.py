@@ -1,7 +1,7 @@
 """Output formats, one file each, and how a run writes them so that nothing is half-written. Importing this package
 registers them.
 
-May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables.
+May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables, rules.
 """
 
 from plotsim_core.output import csv, duckdb, jsonl, parquet, sql

@@ -13,6 +13,7 @@ import numpy as np
 from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
+from plotsim_core.config.read_data_rules import without_rules
 from plotsim_core.config.rewrite import canonical
 from plotsim_core.config.segments import BASELINES, Baseline, OngoingArrival, Segment
 from plotsim_core.config.table_kind import CrossingWords
@@ -159,9 +160,10 @@ def _endings(dataset: Dataset) -> tuple[Ending, ...]:
 
 
 def digest(raw: Mapping[str, Any]) -> str:
-    """Return a hash of a config and of the generator's version: the same digest means the same data. How it is written
-    and who owns it is left out, and old spellings are those of today."""
-    data = {name: value for name, value in canonical(raw).items() if name not in ("output", "manifest", "owners")}
+    """Return a hash of a config and of the generator's version: the same digest means the same data. How it is written,
+    who owns it and what rules it declares is left out, and old spellings are those of today."""
+    without = without_rules(canonical(raw))
+    data = {name: value for name, value in without.items() if name not in ("output", "manifest", "owners")}
     text = json.dumps(_with_comparable_keys({"version": VERSION, **data}), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -136,6 +136,10 @@ def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
         **_time(plan, end),
         "quality": [{"number": n, **issue.model_dump(exclude_none=True)} for n, issue in enumerate(dataset.quality, 1)],
         "effects": [entry for population in plan.populations for entry in _effects(plan, population, end)],
+        "checks": [
+            {"name": rule.check_name, "table": rule.table, "says": rule.subject, "severity": rule.severity}
+            for rule in dataset.checks
+        ],
         "holdout": None if holdout is None else holdout.model_dump(),
         "tables": {table.name: _table(plan, table, rows.get(table.name)) for table in plan.tables},
         "csv": {"null": dataset.output.csv_null, "empty_text": '""', **_CSV},

@@ -1,6 +1,6 @@
 """Stored data judged against its config: checks, their report, pictures. Importing this package registers the checks.
 
-May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables.
+May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables, rules.
 """
 
 # the order in which checks are reported

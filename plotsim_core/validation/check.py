@@ -8,12 +8,11 @@ from typing import Literal
 
 import pyarrow as pa
 
-from plotsim_core.config.quality import LEDGER
 from plotsim_core.families import Family
-from plotsim_core.plan.plan import Plan, Population, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.store import StoredData
 
-Category = Literal["structure", "time", "values", "behaviour"]
+Category = Literal["structure", "time", "values", "behaviour", "rules"]
 
 TALLY = pa.schema([("date_key", pa.int64()), ("checked", pa.int64()), ("faults", pa.int64())])
 """The counts of a check of rows, by period (null for a table without time): rows checked, and faults among them."""
@@ -71,31 +70,4 @@ class Check:
 
 
 CHECKS: Family[Check] = Family("check")
-
-
-@dataclass(frozen=True)
-class Question:
-    """A check of one table: `reads` are the other tables it reads, `about` those whose rows it judges as well."""
-
-    check: str
-    table: str
-    reads: frozenset[str]
-    about: frozenset[str]
-
-
-def questions(plan: Plan) -> list[Question]:
-    """Return the pairs of checks and tables that apply to a dataset, in the order of checks and tables.
-
-    Tables with injected issues are judged by the ledger, so a check that reads one also reads the ledger.
-    """
-    broken_tables = {table.name for table in plan.tables if table.issues}
-    result = []
-    for name, check in CHECKS.items():
-        for population in plan.populations:
-            for table in (stored.clean for stored in plan.tables_of(population)):
-                reads = check.reads(population, table)
-                if reads is not None:
-                    ledger = {LEDGER} if broken_tables & {table.name, *reads} else set()
-                    reads = (reads | ledger) - {table.name}
-                    result.append(Question(name, table.name, reads, check.about(population, table) - {table.name}))
-    return result
+"""The checks that every dataset has; `catalogue.checks_of` are those of one, with the rules that it declares."""

@@ -7,7 +7,7 @@ from html import escape
 
 from plotsim_core.plan.correlations import HEADINGS, HEADINGS_NOTE
 from plotsim_core.validation.charts import Picture
-from plotsim_core.validation.check import CHECKS, Finding
+from plotsim_core.validation.check import Check, Finding
 from plotsim_core.validation.report import BROKEN_CAP, Report
 from plotsim_core.validation.store import StoredData
 from plotsim_core.version import VERSION
@@ -63,7 +63,7 @@ def page(store: StoredData, report: Report, drawn: Sequence[Picture]) -> str:
 
 def _score(report: Report) -> str:
     failures = [(name, finding) for name, finding in report.findings if not finding.passed]
-    broken_count = sum(CHECKS[name].blocking for name, _ in failures)
+    broken_count = sum(report.checks[name].blocking for name, _ in failures)
     if report.failed:
         colour, verdict = "fail", f"The data is broken: {broken_count} of {len(report.findings)} findings say so."
     elif report.warned:
@@ -95,15 +95,15 @@ def _notes(report: Report) -> Iterable[str]:
 
 def _checks(report: Report) -> Iterable[str]:
     """Yield the checks by category, failed ones first."""
-    findings = {name: report.findings_of(name) for name in CHECKS}
-    categories = list(dict.fromkeys(CHECKS[name].category for name in CHECKS))
+    findings = {name: report.findings_of(name) for name in report.checks}
+    categories = list(dict.fromkeys(check.category for check in report.checks.values()))
     for category in categories:
-        names = [name for name in CHECKS if CHECKS[name].category == category]
+        names = [name for name, check in report.checks.items() if check.category == category]
         yield f"<h2>{escape(category.capitalize())}</h2>"
         for name in sorted(
-            names, key=lambda name: (_mark(name, findings[name]) not in ("fail", "warn"), not findings[name])
+            names, key=lambda name: (_mark(report.checks[name], findings[name]) not in ("fail", "warn"), not findings[name])
         ):
-            yield _check(name, findings[name])
+            yield _check(name, report.checks[name], findings[name])
 
 
 def _correlations(report: Report) -> Iterable[str]:
@@ -118,14 +118,14 @@ def _correlations(report: Report) -> Iterable[str]:
     yield f'<div class="wide"><table><tr>{headings}</tr>{rows}</table></div>'
 
 
-def _mark(name: str, findings: list[Finding]) -> str:
+def _mark(check: Check, findings: list[Finding]) -> str:
     if all(finding.passed for finding in findings):
         return "ok" if any(finding.judged for finding in findings) else "soft"
-    return "fail" if CHECKS[name].blocking else "warn"
+    return "fail" if check.blocking else "warn"
 
 
-def _check(name: str, findings: list[Finding]) -> str:
-    mark = _mark(name, findings)
+def _check(name: str, check: Check, findings: list[Finding]) -> str:
+    mark = _mark(check, findings)
     passed = sum(finding.passed for finding in findings)
     unjudged_count = sum(not finding.judged for finding in findings)
     summary = f"{passed - unjudged_count} of {len(findings) - unjudged_count} passed" if findings else "nothing to check"
@@ -133,7 +133,7 @@ def _check(name: str, findings: list[Finding]) -> str:
     word = {"ok": "ok", "soft": "–"}.get(mark, mark)
     heading = (
         f'<summary><b class="mark {mark}">{word}</b>{escape(name.replace("_", " "))}: '
-        f'<span class="soft">{escape(CHECKS[name].description)} {summary}.</span></summary>'
+        f'<span class="soft">{escape(check.description)} {summary}.</span></summary>'
     )
     ordered = sorted(findings, key=lambda finding: (finding.passed, not finding.judged))
     shown_count = max(_MAX_SHOWN, len(findings) - passed if len(findings) - passed <= 4 * _MAX_SHOWN else 0)

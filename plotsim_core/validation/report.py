@@ -19,7 +19,8 @@ from plotsim_core.config.words import enumeration
 from plotsim_core.errors import Problem
 from plotsim_core.plan.correlations import HEADINGS, Correlations
 from plotsim_core.plan.plan import Plan, Population
-from plotsim_core.validation.check import CHECKS, TALLY, Finding
+from plotsim_core.validation.catalogue import checks_of
+from plotsim_core.validation.check import TALLY, Check, Finding
 from plotsim_core.validation.store import StoredData, directory_store, tables_store
 from plotsim_core.validation.table_correlations import table_correlations
 from plotsim_core.validation.unmeasured import unmeasured
@@ -66,33 +67,45 @@ class Report:
         return f"{label(self.first)} to {label(self.stop - 1)}" if self.plan.has_window else ""
 
     @property
+    def checks(self) -> Mapping[str, Check]:
+        """The checks of the dataset by name, in the order of the report."""
+        return checks_of(self.plan)
+
+    @property
     def failed(self) -> bool:
         """Whether a blocking check failed."""
-        return any(CHECKS[name].blocking and not finding.passed for name, finding in self.findings)
+        return any(self.checks[name].blocking and not finding.passed for name, finding in self.findings)
 
     @property
     def warned(self) -> bool:
         """Whether any other check failed."""
-        return any(not CHECKS[name].blocking and not finding.passed for name, finding in self.findings)
+        return any(not self.checks[name].blocking and not finding.passed for name, finding in self.findings)
 
     @property
     def score(self) -> int:
         """The percentage of judged findings that passed, averaged over the categories with judged findings; 0 without any,
         at most `BROKEN_CAP` for broken data. `judged` is the coverage of the score."""
-        score = _percent((name, finding.passed) for name, finding in self.findings if finding.judged)
+        score = self._percent((name, finding.passed) for name, finding in self.findings if finding.judged)
         return min(score, BROKEN_CAP) if self.failed else score
 
     @property
     def judged(self) -> int:
         """The percentage of findings that could be judged, averaged over the categories."""
-        return _percent((name, finding.judged) for name, finding in self.findings)
+        return self._percent((name, finding.judged) for name, finding in self.findings)
+
+    def _percent(self, results: Iterable[tuple[str, bool]]) -> int:
+        """Return the percentage of true flags of (check, flag), averaged over the categories of checks; 0 without any."""
+        category_flags: dict[str, list[bool]] = defaultdict(list)
+        for name, flag in results:
+            category_flags[self.checks[name].category].append(flag)
+        return int(100 * float(np.mean([np.mean(flags) for flags in category_flags.values()]))) if category_flags else 0
 
     @property
     def verdict(self) -> str:
         """The score as text, with the judged percentage if it is not 100, and without metrics with what it covers."""
         notes = [f"{self.judged} % judged"] if self.judged != 100 else []
         if not self.plan.kinds:
-            categories = dict.fromkeys(CHECKS[name].category for name, finding in self.findings if finding.judged)
+            categories = dict.fromkeys(self.checks[name].category for name, finding in self.findings if finding.judged)
             notes.append(f"of {enumeration(list(categories))}: there are no metrics")
         return f"score {self.score} ({', '.join(notes)})" if notes else f"score {self.score}"
 
@@ -120,7 +133,7 @@ class Report:
         """Return the report as text: a line per check, and one per failure."""
         span = f", {self.span}" if self.span else ""
         lines = [f"{self.plan.name}{span}: {self.verdict}"]
-        for check in CHECKS:
+        for check in self.checks:
             findings = self.findings_of(check)
             if not findings:
                 continue
@@ -128,7 +141,13 @@ class Report:
             unjudged = [finding for finding in findings if not finding.judged]
             judged_count = len(findings) - len(unjudged)
             mark = (
-                "FAIL" if failures and CHECKS[check].blocking else "warn" if failures else "ok  " if judged_count else "–   "
+                "FAIL"
+                if failures and self.checks[check].blocking
+                else "warn"
+                if failures
+                else "ok  "
+                if judged_count
+                else "–   "
             )
             suffix = f", {len(unjudged)} not judged" if unjudged else ""
             lines.append(f"  {mark} {check}: {judged_count - len(failures)} of {judged_count}{suffix}")
@@ -176,11 +195,11 @@ class Report:
             "checks": [
                 {
                     "check": name,
-                    "category": CHECKS[name].category,
+                    "category": self.checks[name].category,
                     "subject": finding.subject,
                     "passed": finding.passed,
                     "judged": finding.judged,
-                    "blocking": CHECKS[name].blocking,
+                    "blocking": self.checks[name].blocking,
                     "message": finding.message,
                     "numbers": {key: _finite(value) for key, value in finding.numbers.items()},
                 }
@@ -198,7 +217,7 @@ def check_store(store: StoredData, answers: Answers = MappingProxyType({})) -> R
     findings: list[tuple[str, Finding]] = []
     seconds: dict[str, float] = {}
     kinds = store.kinds
-    for name, check in CHECKS.items():
+    for name, check in checks_of(store.plan).items():
         begin = time.perf_counter()
         for kind in kinds:
             for table in kind.tables:
@@ -231,14 +250,6 @@ def check_tables(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: i
     """Run every check over Arrow tables by their names, for the periods `first` to `stop`."""
     with tables_store(plan, tables, first, stop) as store:
         return check_store(store)
-
-
-def _percent(results: Iterable[tuple[str, bool]]) -> int:
-    """Return the percentage of true flags of (check, flag), averaged over the categories of checks; 0 without any."""
-    category_flags: dict[str, list[bool]] = defaultdict(list)
-    for name, flag in results:
-        category_flags[CHECKS[name].category].append(flag)
-    return int(100 * float(np.mean([np.mean(flags) for flags in category_flags.values()]))) if category_flags else 0
 
 
 def _correlation_lines(pairs: Sequence[tuple[Population, Correlations]]) -> list[str]:

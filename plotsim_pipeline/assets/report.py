@@ -12,7 +12,6 @@ import pyarrow as pa
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
 from plotsim_core.validation.charts import Picture, pictures
-from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.glances import stage_glance
 from plotsim_core.validation.html_page import page
 from plotsim_core.validation.report import Report, check_store, tally_schema
@@ -85,7 +84,7 @@ def _nothing_broken() -> StoredCheck:
 
 def _nothing_broken_verdict(judge: Judge, check: StoredCheck) -> Verdict:
     report = judge.findings.report(judge.plan, judge.store, judge.first, judge.stop)
-    failures = [(name, f) for name, f in report.findings if CHECKS[name].blocking and not f.passed]
+    failures = [(name, f) for name, f in report.findings if report.checks[name].blocking and not f.passed]
     message = "; ".join(f"{name}: {finding.subject}: {finding.message}" for name, finding in failures[:5])
     return Verdict(not failures, message or report.verdict, (), {**_score(report), "failed": len(failures)})
 
@@ -141,7 +140,7 @@ def _records(report: Report) -> list[dg.TableRecord]:
                 "worst": next((f"{f.subject}: {f.message}" for f in report.findings_of(name) if not f.passed), ""),
             }
         )
-        for name in CHECKS
+        for name in report.checks
     ]
 
 

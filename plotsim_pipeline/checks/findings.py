@@ -7,7 +7,8 @@ from typing import ClassVar
 import dagster as dg
 
 from plotsim_core import Plan
-from plotsim_core.validation.check import CHECKS, Finding, Question, questions
+from plotsim_core.validation.catalogue import Question, checks_of, questions
+from plotsim_core.validation.check import Finding
 from plotsim_core.validation.report import Answers, Report, report_of
 from plotsim_core.validation.store import StoredData
 from plotsim_pipeline.stores.store import Store
@@ -39,7 +40,7 @@ class Findings:
         kinds = {table.name: kind for kind in stored.kinds for table in kind.tables}
         for question in questions:
             kind = kinds.get(question.table)
-            check = CHECKS[question.check]
+            check = checks_of(stored.plan)[question.check]
             answer = () if kind is None else tuple(check.findings(kind, kind.population.table(question.table)))
             complete_findings = tuple(finding for finding in answer if stored.relations.keys() >= set(finding.tables))
             key = question, stored.first, stored.stop

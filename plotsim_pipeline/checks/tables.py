@@ -17,7 +17,8 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.config.quality import LEDGER
-from plotsim_core.validation.check import CHECKS, Finding, Question, questions
+from plotsim_core.validation.catalogue import Question, checks_of, questions
+from plotsim_core.validation.check import Check, Finding
 from plotsim_pipeline.assets.lineage import upstream
 from plotsim_pipeline.checks.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
 from plotsim_pipeline.checks.findings import Findings
@@ -143,14 +144,14 @@ def check_plan(plan: Plan) -> CheckPlan:
     parents = frozenset().union(*ancestry.values())
     for table in plan.tables:
         local_checks: list[StoredCheck] = []
-        for name in CHECKS:
+        for name, check in checks_of(plan).items():
             related_questions = [q for q in all_questions if q.check == name and table.name in {q.table, *q.about}]
             local_questions = [q for q in related_questions if home_tables[q] == table.name]
             if local_questions:
-                local_checks.append(_stored_check(name, table.name, True, local_questions, related_questions))
+                local_checks.append(_stored_check(name, check, table.name, True, local_questions, related_questions))
             elif related_questions:
                 common_checks.append(
-                    _stored_check(name, table.name, table.name not in parents, related_questions, related_questions)
+                    _stored_check(name, check, table.name, table.name not in parents, related_questions, related_questions)
                 )
         of_tables[table.name] = tuple(local_checks)
     common_questions = {question for check in common_checks for question in check.run_questions}
@@ -181,9 +182,13 @@ def _home_table(question: Question, ancestry: Mapping[str, frozenset[str]]) -> s
 
 
 def _stored_check(
-    name: str, table: str, may_block: bool, run_questions: Sequence[Question], all_questions: Sequence[Question]
+    name: str,
+    check: Check,
+    table: str,
+    may_block: bool,
+    run_questions: Sequence[Question],
+    all_questions: Sequence[Question],
 ) -> StoredCheck:
-    check = CHECKS[name]
     return StoredCheck(
         name,
         table,
@@ -250,7 +255,7 @@ def _report_related(judge: Judge, question: Question, table: str) -> None:
         return
     broken = broken_in(previous).without(judge.keys).union(verdict.broken)
     passed = verdict.passed and not broken.keys
-    check = CHECKS[question.check]
+    check = checks_of(judge.plan)[question.check]
     severity = dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
     message = verdict.description if verdict.passed == passed else f"{_STILL_BROKEN}: {broken}"
     event = evaluation(key, broken, passed, message, severity, check.blocking)

@@ -18,7 +18,8 @@ from plotsim_core.cli import main
 from plotsim_core.engine.memory import Memory
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import STAGES
-from plotsim_core.validation.check import CHECKS, Check, Finding, questions
+from plotsim_core.validation.catalogue import checks_of, questions
+from plotsim_core.validation.check import CHECKS, Check, Finding
 from plotsim_core.validation.report import BROKEN_CAP, check_store
 from plotsim_core.validation.store import StoredData
 from plotsim_pipeline.assets.report import NOTHING_BROKEN
@@ -125,7 +126,7 @@ def test_checks_and_pictures_reach_dagster(tmp_path: Path) -> None:
     }
     assert sorted(evaluations) == sorted(expected | values)
     assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
-    blocking = {name for name, check in CHECKS.items() if check.blocking} | {NOTHING_BROKEN, IN_STORE}
+    blocking = {name for name, check in checks_of(plan).items() if check.blocking} | {NOTHING_BROKEN, IN_STORE}
     errors = {e.check_name for e in result.get_asset_check_evaluations() if e.severity == dg.AssetCheckSeverity.ERROR}
     assert errors == blocking & {name for _, name in evaluations}
     overview = result.asset_materializations_for_node("saas__overview")[0].metadata
@@ -135,7 +136,7 @@ def test_checks_and_pictures_reach_dagster(tmp_path: Path) -> None:
     assert Path(str(overview["page"].value)) == tmp_path / "reports" / "saas.html"
     assert len(str(overview["trajectories_at_a_glance"].value)) < 1_000, "Dagster draws no longer markdown in its table"
     text = (tmp_path / "reports" / "saas.html").read_text(encoding="utf-8")
-    assert all(f'id="{name}"' in text for name in (*shown, *CHECKS))
+    assert all(f'id="{name}"' in text for name in (*shown, *checks_of(plan)))
     assert [path.name for path in (tmp_path / "reports").iterdir()] == ["saas.html"]
     (revenue, *_) = result.asset_materializations_for_node("saas__fct_revenue")
     assert int(str(revenue.metadata["dagster/partition_row_count"].value)) > 50

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plotsim_core import Plan, from_mapping, write_tables
-from plotsim_core.validation.check import questions
+from plotsim_core.validation.catalogue import questions
 from plotsim_core.validation.report import Report, check_directory
 
 KEY = {"type": "id", "start": 1}

@@ -8,7 +8,8 @@ import pytest
 
 from docs.datasets import shown
 from plotsim_core import Plan, load_config, template
-from plotsim_core.validation.check import CHECKS, questions
+from plotsim_core.validation.catalogue import questions
+from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.report import Report, check_store
 from tests.marks import slow_but
 from tests.validation.test_datasets import BUNDLED, stored

@@ -25,6 +25,7 @@ from tests.laws.pieces import (
     record_linkage,
     references,
     relations,
+    rules,
     shapes,
     units,
 )
@@ -45,4 +46,5 @@ PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
     keys.add,
     references.add,
     effects.add,
+    rules.add,
 )

@@ -1,0 +1,146 @@
+"""Declared rules (`checks` of a config) as checks: each is one of its own, by its name, of the table that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
+
+from plotsim_core.arrow import ArrowArray, struct_values
+from plotsim_core.columns.formula_values import formula_value, inputs_of
+from plotsim_core.config.data_rule import DataRule
+from plotsim_core.config.formula import names, parse_formula
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.sql import quoted, sql_type
+from plotsim_core.validation.check import TALLY, Check, Finding, unjudged
+from plotsim_core.validation.store import StoredData
+from plotsim_core.validation.structure import period_of
+
+
+def declared_checks(plan: Plan) -> dict[str, Check]:
+    """Return the checks of the rules of a dataset, by their names."""
+    return {rule.check_name: _check(rule) for rule in plan.dataset.checks}
+
+
+def _check(rule: DataRule) -> Check:
+    reads = frozenset(rule.other_tables)
+    return Check(
+        "rules",
+        f"Declared: {rule.subject}.",
+        rule.severity == "error",
+        lambda store, table: _findings(rule, store, table),
+        lambda population, table: reads if table.name == rule.table else None,
+    )
+
+
+def _findings(rule: DataRule, store: StoredData, table: TablePlan) -> Iterator[Finding]:
+    missing = next((name for name in rule.other_tables if name not in store.relations), None)
+    if missing is not None:
+        yield unjudged(rule.subject, f"{missing} is not there")
+    elif rule.needs_all and not all(_is_whole(store, name) for name in (rule.table, *rule.other_tables)):
+        yield unjudged(rule.subject, "it speaks of all periods, and not all are stored")
+    else:
+        with _rows_of(rule, store, table) as rows:
+            result = store.arrow(rule.query(rows))
+        verdict = rule.verdict(result)
+        if verdict.reason:
+            yield unjudged(rule.subject, verdict.reason, verdict.numbers)
+        else:
+            tally = None if verdict.tally is None else verdict.tally.cast(TALLY)
+            yield Finding(rule.subject, verdict.passed, verdict.message, verdict.numbers, tally)
+
+
+def _is_whole(store: StoredData, name: str) -> bool:
+    """Return whether all periods of a table are stored: to the last one of the window, or that is judged where it has no
+    end."""
+    plan = store.plan
+    stop = store.stop if plan.stop is None else plan.stop
+    if not plan.has_window:
+        return True
+    table = plan.table(name)
+    if table.time is None or store.stored_keys is None:
+        is_from_start = table.time is None or store.first <= plan.first
+        return is_from_start and store.stop >= stop
+    keys = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
+    return store.stored_keys.get(name, frozenset()) >= {*keys}
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRows:
+    """The rows that a rule is judged by (`RuleRows`), as relations of a store; `functions` are the SQL functions of its
+    formulas."""
+
+    rule: DataRule
+    store: StoredData
+    table: TablePlan
+    functions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> str:
+        return self._kept(self.store.relation(self.table))
+
+    @property
+    def all_rows(self) -> str:
+        return self._kept(self.store.full_relation(self.table))
+
+    @property
+    def period(self) -> str:
+        return period_of(self.table)
+
+    @property
+    def is_judged(self) -> str:
+        low, high = self.store.key_range
+        return f"{self.period} BETWEEN {low} AND {high}" if self.table.time is not None else "TRUE"
+
+    def others(self, name: str) -> str:
+        plan = self.store.plan
+        table = plan.table(name)
+        population = plan.population_of(table)
+        is_same = population is self.store.population
+        kinds = [self.store] if is_same else [kind for kind in self.store.kinds if kind.population is population]
+        return kinds[0].full_relation(table.clean)
+
+    def truth(self, formula: str) -> str:
+        inputs = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in names(formula))
+        return f"{quoted(self.functions[formula])}(struct_pack({inputs}))"
+
+    def references(self, name: str) -> list[tuple[str, str]]:
+        other = self.store.plan.table(name)
+        return [(column, key) for column, parent, key in other.references if parent == self.table.name]
+
+    def _kept(self, relation: str) -> str:
+        return relation if self.rule.where is None else f"(SELECT * FROM {relation} WHERE {self.truth(self.rule.where)})"
+
+
+@contextmanager
+def _rows_of(rule: DataRule, store: StoredData, table: TablePlan) -> Iterator[StoredRows]:
+    """Yield the rows of a rule, with its formulas as functions of the connection as long as they are needed."""
+    with ExitStack() as stack:
+        functions = {}
+        for number, (_, formula) in enumerate(rule.formulas()):
+            functions[formula] = f"formula {number} of {rule.check_name}"
+            _add_function(store.connection, functions[formula], formula, table)
+            stack.callback(store.connection.remove_function, functions[formula])
+        yield StoredRows(rule, store, table, functions)
+
+
+def _add_function(connection: duckdb.DuckDBPyConnection, name: str, formula: str, table: TablePlan) -> None:
+    """Add a formula to a connection, as a function that takes batches of rows and gives true, false or null."""
+    columns = [table.column(input_name) for input_name in names(formula)]
+    decimals = {column.name: column.decimal_places for column in columns}
+    tree = parse_formula(formula)
+
+    def truth(rows: ArrowArray) -> ArrowArray:
+        values = {column: struct_values(rows, column) for column in decimals}
+        with np.errstate(all="ignore"):
+            result = formula_value(tree, inputs_of(values, decimals, len(rows)))
+        flags: ArrowArray = pa.array(result == 1.0, mask=np.isnan(result))
+        return flags
+
+    row = ", ".join(f"{quoted(column.name)} {sql_type(column.type)}" for column in columns)
+    connection.create_function(name, truth, [f"STRUCT({row})"], "BOOLEAN", type=ARROW, null_handling=SPECIAL)
