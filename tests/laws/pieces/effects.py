@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 Raw = dict[str, Any]
 _FACTORS = st.sampled_from([0.3, 0.8, 1.5, 3.0])
+_RAMPS: list[Raw] = [{}, {"ramp_in": 2}, {"ramp_out": {"half_life": 0.5}}, {"ramp_in": {"half_life": 2}, "ramp_out": 4}]
 _RULES = ["easter", "12-28", "4th thursday of november + 1", "last day of every month", "1st monday of every month - 2"]
 
 
 def add(draw: st.DrawFn, raw: Raw) -> None:
     """Add effects, and growth of a metric."""
     start = date.fromisoformat(f"{raw['window']['start']}-01"[:10])
-    raw["effects"] = [_effect(draw, raw, start, number) for number in range(draw(st.integers(1, 2)))]
+    raw["effects"] = [_effect(draw, raw, start, number) for number in range(2)]
     if draw(st.booleans()):
         _listed(draw, raw, start)
     if draw(st.booleans()):
@@ -37,10 +38,7 @@ def _effect(draw: st.DrawFn, raw: Raw, start: date, number: int) -> Raw:
         effect["arrivals"] = True
     elif draw(st.booleans()):
         effect["segments"] = draw(st.sampled_from(raw["segments"]))["name"]
-    for word in ("ramp_in", "ramp_out"):
-        ramp = draw(st.sampled_from([None, 1, 4, {"half_life": 0.5}, {"half_life": 2}]))
-        effect |= {} if ramp is None else {word: ramp}
-    return effect
+    return effect | draw(st.sampled_from(_RAMPS))
 
 
 def _is_moved(segment: Raw) -> bool:
@@ -48,24 +46,25 @@ def _is_moved(segment: Raw) -> bool:
 
 
 def _days(draw: st.DrawFn, start: date) -> Raw:
+    form = draw(st.sampled_from(["day", "rule", "range", "from", "until", "years"]))
+    if form == "rule":
+        return {"date": draw(st.sampled_from(_RULES))}
+    if form == "years":
+        return {"start": "12-20", "end": "01-06"}
     first = start + timedelta(days=draw(st.integers(-3, 40)))
-    last = first + timedelta(days=draw(st.integers(0, 40)))
-    return draw(
-        st.sampled_from(
-            [
-                {"date": first.isoformat()},
-                {"date": draw(st.lists(st.sampled_from(_RULES), min_size=1, unique=True))},
-                {"start": first.isoformat(), "end": last.isoformat()},
-                {"start": first.isoformat()},
-                {"end": last.isoformat()},
-                {"start": "12-20", "end": "01-06"},
-            ]
-        )
-    )
+    last = first + timedelta(days=20)
+    days = {
+        "day": {"date": [first.isoformat(), "easter"]},
+        "range": {"start": first.isoformat(), "end": last.isoformat()},
+        "from": {"start": first.isoformat()},
+        "until": {"end": first.isoformat()},
+    }
+    return days[form]
 
 
 def _listed(draw: st.DrawFn, raw: Raw, start: date) -> None:
-    days = [(start + timedelta(days=draw(st.integers(0, 60)))).isoformat() for _ in range(3)]
+    first = draw(st.integers(0, 40))
+    days = [(start + timedelta(days=first + later)).isoformat() for later in (0, 3, 20)]
     columns = [
         {"name": "fair_id", "type": "id"},
         {"name": "start", "type": "static", "values": days, "value_type": "date"},
