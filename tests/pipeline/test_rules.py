@@ -127,8 +127,8 @@ def test_what_breaks_a_rule_fails_its_check(rule: str, made: Path, tmp_path: Pat
     with duckdb.connect(store.path) as connection:
         connection.execute(BREAKS[rule])
     with dg.DagsterInstance.ephemeral() as instance:
-        found = judged_alone(store, instance)
-    assert {name for name, evaluation in found.items() if not evaluation.passed} == {rule, "dear_lines"}
+        evaluations = judged_alone(store, instance)
+    assert {name for name, evaluation in evaluations.items() if not evaluation.passed} == {rule, "dear_lines"}
     dataset = plan()
     with store.open_tables(dataset, dataset.first, dataset.stop_or_span) as opened:
         report = check_store(opened)

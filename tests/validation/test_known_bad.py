@@ -387,7 +387,7 @@ def test_whole_data_passes_every_check(clean: Report) -> None:
 
 def test_every_check_is_seen_to_pass_and_to_fail(clean: Report) -> None:
     """Each check looks at something in the clean data, and at least one case below breaks it."""
-    assert {name for name, finding in clean.findings if finding.passed} == set(CHECKS)
+    assert {name for name, finding in clean.findings if finding.passed} >= set(CHECKS)
     assert {case.check for case in CASES.values()} == set(CHECKS)
 
 

@@ -134,9 +134,9 @@ def faults(rule: dict[str, Any], frames: dict[str, pd.DataFrame]) -> tuple[int, 
     if word == "total":
         sums = parcels.groupby("back")["amount"].sum().reindex(orders["order_id"]).fillna(0).to_numpy()
         return len(orders), int((np.abs(sums - orders["net"].astype(float).to_numpy()) > 1e-6).sum())
-    own = orders.groupby("status", observed=True)["net"].sum().astype(float)
-    other = lines.groupby("status", observed=True)["amount"].sum()
-    return len(own), int((np.abs(own - other) > 1e-6).sum())
+    own_sums = orders.groupby("status", observed=True)["net"].sum().astype(float)
+    other_sums = lines.groupby("status", observed=True)["amount"].sum()
+    return len(own_sums), int((np.abs(own_sums - other_sums) > 1e-6).sum())
 
 
 COUNTED: list[dict[str, Any]] = [
@@ -227,22 +227,22 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def test_every_word_of_every_rule_has_a_case() -> None:
-    own = {
+    own_words = {
         f"{name}.{word}" for name, rule in DATA_RULES.items() for word in words_of(rule) if word not in words_of(DataRule)
     }
-    assert set(FIELDS) == own | {*words_of(DataRule)}
+    assert set(FIELDS) == own_words | {*words_of(DataRule)}
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_word_changes_what_is_found(field: str, tables: dict[str, pa.Table]) -> None:
     rule, change = FIELDS[field]
-    found = []
+    records = []
     for written in (rule, {**rule, **change}):
         (record,) = (r for r in report_of([written], tables).record()["checks"] if r["category"] == "rules")
-        found.append({word: record[word] for word in ("check", "blocking", "passed", "numbers")})
+        records.append({word: record[word] for word in ("check", "blocking", "passed", "numbers")})
         if field not in ("name", "table"):
-            del found[-1]["check"]
-    assert found[0] != found[1]
+            del records[-1]["check"]
+    assert records[0] != records[1]
 
 
 def test_a_rule_in_a_table_is_one_beside_the_tables() -> None:
