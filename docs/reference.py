@@ -29,7 +29,7 @@ from plotsim_core.numerics.calendar import GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE, PRESETS
-from plotsim_core.schema import MODELS, json_schema
+from plotsim_core.schema import json_schema, models
 
 PAGE = Path(__file__).with_name("language.md")
 LINE = "\n\n"
@@ -217,11 +217,12 @@ def schema_of(model: type[Part]) -> Schema:
 
 def below(model: type[Part], seen: set[str]) -> Iterator[tuple[str, type[Part]]]:
     """Yield the models that fields of a model hold, depth first, each once."""
+    known_models = models()
     for name in re.findall(r"\$defs/(\w+)", str(schema_of(model).get("properties", {}))):
-        if name in MODELS and name not in seen and name not in ("Table", "Column", "Dataset", "DataRule"):
+        if name in known_models and name not in seen and name not in ("Table", "Column", "Dataset", "DataRule"):
             seen.add(name)
-            yield name, MODELS[name]
-            yield from below(MODELS[name], seen)
+            yield name, known_models[name]
+            yield from below(known_models[name], seen)
 
 
 def kind_page(kind: str, forms: Sequence[type[Table]], definitions: Schema) -> list[str]:
@@ -292,7 +293,7 @@ def _anchor(heading: str) -> str:
 
 def page() -> str:
     """Return the reference."""
-    root, schema = MODELS["Dataset"], json_schema()
+    root, schema = models()["Dataset"], json_schema()
     definitions: Schema = schema["$defs"]
     lines = [INTRODUCTION, "## The whole", ""]
     keys = {

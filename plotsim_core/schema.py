@@ -38,18 +38,16 @@ from plotsim_core.numerics.noise import NOISE, PRESETS
 
 Schema = dict[str, Any]
 
-MODELS: dict[str, type[Part]] = {}
-"""The models of the language, by name."""
 
-
-def _add_models(model: type[Part]) -> None:
+def models(model: type[Part] = Part) -> dict[str, type[Part]]:
+    """Return the models of the language by name: those below a model in the modules that are imported by now."""
+    result: dict[str, type[Part]] = {}
     for subclass in model.__subclasses__():
         if subclass.__module__.startswith("plotsim_core.config.") and subclass.__module__ != partial.__name__:
-            MODELS[subclass.__name__] = subclass
-        _add_models(subclass)
+            result[subclass.__name__] = subclass
+        result |= models(subclass)
+    return result
 
-
-_add_models(Part)
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
 _COLUMN_NAME = "^[A-Za-z_#][A-Za-z0-9_#]*$"
@@ -68,9 +66,9 @@ _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 
 def json_schema() -> Schema:
     """Return the JSON Schema (draft 2020-12) of a config."""
-    models: Schema = Dataset.model_json_schema()["$defs"]
-    root = models.pop(Dataset.__name__)
-    definitions: Schema = {name: part for name, part in models.items() if name not in _REPLACED}
+    parts: Schema = Dataset.model_json_schema()["$defs"]
+    root = parts.pop(Dataset.__name__)
+    definitions: Schema = {name: part for name, part in parts.items() if name not in _REPLACED}
     for name, complete in _COMPLETED.items():
         definitions[name] = complete(definitions[name])
     definitions = {name: _nullable(part) for name, part in definitions.items()}
