@@ -183,6 +183,10 @@ class Case(ColumnSource):
         return tuple(case for _, case in self._columns("case"))
 
     @property
+    def formula_texts(self) -> tuple[str, ...]:
+        return tuple(formula for case in self.branches for formula in case.source.formula_texts)
+
+    @property
     def changes_over_time(self) -> bool:
         return any(case.source.changes_over_time for case in self.branches)
 

@@ -61,8 +61,8 @@ class Expression(ColumnSource):
     """The `formula`."""
 
     @property
-    def formula_text(self) -> str | None:
-        return self.formula
+    def formula_texts(self) -> tuple[str, ...]:
+        return (self.formula,)
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         try:
@@ -112,8 +112,8 @@ class Expression(ColumnSource):
             values,
             decimals,
             len(rows),
-            lambda node: rows.uniforms(table, column, "draw", str(places[id(node)])),
             rows.block.population.dataset.calendar,
+            lambda node: rows.uniforms(table, column, "draw", str(places[id(node)])),
         )
 
     def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:

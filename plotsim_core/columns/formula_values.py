@@ -73,15 +73,15 @@ def inputs_of(
     columns: Mapping[str, ArrowArray],
     decimals: Mapping[str, int | None],
     count: int,
+    calendar: Calendar,
     uniforms: Callable[[ast.expr], Floats] | None = None,
-    calendar: Calendar | None = None,
 ) -> Inputs:
     """Return the inputs of a formula: `columns` by name, with the most `decimals` of each (None: those of a double), the
-    `uniforms` of its draws, and the dataset's `calendar`."""
+    dataset's `calendar`, and the `uniforms` of its draws."""
     values = {name: formula_input(array) for name, array in columns.items()}
     kinds = {name: kind_of_type(array.type) or "number" for name, array in columns.items()}
     exact = {name: exact_column(values[name], digits) for name, digits in decimals.items() if digits is not None}
-    return Inputs(values, exact, count, kinds, uniforms, calendar or Calendar())
+    return Inputs(values, exact, count, kinds, uniforms, calendar)
 
 
 def _exact(node: ast.expr, inputs: Inputs) -> Exact | None:

@@ -50,6 +50,10 @@ class Label(ColumnSource):
     rate: Annotated[float, Field(gt=0, lt=1, strict=True)]
     """The share of all rows that are true."""
 
+    @property
+    def formula_texts(self) -> tuple[str, ...]:
+        return (self.odds,)
+
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return pa.bool_()
 
@@ -90,7 +94,8 @@ class Label(ColumnSource):
         """Return the odds of rows without the intercept, NaN where they are null."""
         columns = {name: table.column(name) for name in names(self.odds)}
         values = {name: fill(other, table, rows) for name, other in columns.items()}
-        inputs = inputs_of(values, {name: other.decimal_places for name, other in columns.items()}, len(rows))
+        decimals = {name: other.decimal_places for name, other in columns.items()}
+        inputs = inputs_of(values, decimals, len(rows), rows.block.population.dataset.calendar)
         with np.errstate(all="ignore"):
             log_odds: Floats = formula_value(parse_formula(self.odds), inputs)
         return np.where(np.isfinite(log_odds), log_odds, np.nan)

@@ -90,7 +90,7 @@ def is_true(
     columns = {name: table.column(name) for name in names(formula)}
     values = {name: read(other, table, rows) for name, other in columns.items()}
     decimals = {name: other.decimal_places for name, other in columns.items()}
-    inputs = inputs_of(values, decimals, len(rows), calendar=rows.block.population.dataset.calendar)
+    inputs = inputs_of(values, decimals, len(rows), rows.block.population.dataset.calendar)
     with np.errstate(all="ignore"):
         truths: NDArray[np.bool_] = formula_value(parse_formula(formula), inputs) == 1.0
     return truths

@@ -50,12 +50,16 @@ def calendars(parts: Parts) -> Iterator[Problem]:
 
 
 def _formulas(parts: Parts) -> Iterator[str]:
-    """Yield the formulas of the tables of all kinds of unit: of columns, of their nulls, and of the rows that are kept."""
+    """Yield the formulas of the tables of all kinds of unit: of columns, of their nulls, of the rows that are kept, and of
+    rules."""
     for table in (declaration.table for declaration in parts.declared_tables):
         for column in table.columns if table is not None else ():
-            yield from filter(None, (column.source.formula_text, column.nulls and column.nulls.where))
+            yield from column.source.formula_texts
+            if column.nulls is not None and column.nulls.where is not None:
+                yield column.nulls.where
         if table is not None and table.filter is not None:
             yield table.filter
+    yield from (formula for _, rule in parts.checks for _, formula in rule.formulas())
 
 
 def _years(calendar: Calendar, scope: Scope) -> Iterator[Problem]:

@@ -249,9 +249,9 @@ class DeclaredSource(Part):
         return None
 
     @property
-    def formula_text(self) -> str | None:
-        """The formula that values are computed by; None for other sources."""
-        return None
+    def formula_texts(self) -> tuple[str, ...]:
+        """The formulas that values are computed by."""
+        return ()
 
     @property
     def changes_over_time(self) -> bool:

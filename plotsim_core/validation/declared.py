@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
@@ -124,13 +123,13 @@ def _rows_of(rule: DataRule, store: StoredData, table: TablePlan) -> Iterator[St
         functions = {}
         for number, (_, formula) in enumerate(rule.formulas()):
             functions[formula] = f"formula {number} of {rule.check_name}"
-            _add_function(store.connection, functions[formula], formula, table)
+            _add_function(store, functions[formula], formula, table)
             stack.callback(store.connection.remove_function, functions[formula])
         yield StoredRows(rule, store, table, functions)
 
 
-def _add_function(connection: duckdb.DuckDBPyConnection, name: str, formula: str, table: TablePlan) -> None:
-    """Add a formula to a connection, as a function that takes batches of rows and gives true, false or null."""
+def _add_function(store: StoredData, name: str, formula: str, table: TablePlan) -> None:
+    """Add a formula to the connection of a store, as a function that takes batches of rows and gives true, false or null."""
     columns = [table.column(input_name) for input_name in names(formula)]
     decimals = {column.name: column.decimal_places for column in columns}
     tree = parse_formula(formula)
@@ -138,9 +137,9 @@ def _add_function(connection: duckdb.DuckDBPyConnection, name: str, formula: str
     def truth(rows: ArrowArray) -> ArrowArray:
         values = {column: struct_values(rows, column) for column in decimals}
         with np.errstate(all="ignore"):
-            result = formula_value(tree, inputs_of(values, decimals, len(rows)))
+            result = formula_value(tree, inputs_of(values, decimals, len(rows), store.population.dataset.calendar))
         flags: ArrowArray = pa.array(result == 1.0, mask=np.isnan(result))
         return flags
 
     row = ", ".join(f"{quoted(column.name)} {sql_type(column.type)}" for column in columns)
-    connection.create_function(name, truth, [f"STRUCT({row})"], "BOOLEAN", type=ARROW, null_handling=SPECIAL)
+    store.connection.create_function(name, truth, [f"STRUCT({row})"], "BOOLEAN", type=ARROW, null_handling=SPECIAL)

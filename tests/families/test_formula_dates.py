@@ -14,6 +14,7 @@ import pytest
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables, slices
 from plotsim_core.columns.formula_dates import as_dates, as_moments
 from plotsim_core.columns.formula_values import formula_value, inputs_of
+from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.formula import parse_formula
 from plotsim_core.config.formula_kinds import kind_of
 from tests.laws.test_table_slices import part_rows
@@ -37,7 +38,7 @@ def computed(formula: str) -> list[Any]:
         "at": pa.array(MOMENTS, pa.timestamp("us")),
         "n": pa.array(COUNTS, pa.int64()),
     }
-    inputs = inputs_of(columns, {}, len(DAYS))
+    inputs = inputs_of(columns, {}, len(DAYS), Calendar())
     with np.errstate(all="ignore"):
         values = formula_value(parse_formula(formula), inputs)
     kind = kind_of(parse_formula(formula), inputs.kinds)
@@ -106,7 +107,7 @@ def test_a_formula_gives_what_python_gives(formula: str, expected: Any) -> None:
 
 def test_a_null_gives_null_and_the_years_end_at_9999() -> None:
     columns = {"d": pa.array([None, date(9999, 12, 1)], pa.date32()), "at": pa.array([None, None], pa.timestamp("us"))}
-    inputs = inputs_of(columns, {}, 2)
+    inputs = inputs_of(columns, {}, 2, Calendar())
     assert as_dates(formula_value(parse_formula("month_end(d)"), inputs)).to_pylist() == [None, date(9999, 12, 31)]
     assert as_dates(formula_value(parse_formula("add_months(d, 90000)"), inputs)).to_pylist() == [None, date(9999, 12, 31)]
     assert as_moments(formula_value(parse_formula("at + days(3)"), inputs)).to_pylist() == [None, None]

@@ -41,8 +41,12 @@ def moments() -> list[datetime]:
     return drawn + near + [change + timedelta(microseconds=step) for change in changes for step in (-1, 0, 1)]
 
 
-def computed(formula: str, columns: dict[str, pa.Array], calendar: Calendar | None = None) -> list[Any]:
-    inputs = inputs_of(columns, {}, len(next(iter(columns.values()))), calendar=calendar)
+EVERYDAY = Calendar()
+"""A calendar without holidays."""
+
+
+def computed(formula: str, columns: dict[str, pa.Array], calendar: Calendar = EVERYDAY) -> list[Any]:
+    inputs = inputs_of(columns, {}, len(next(iter(columns.values()))), calendar)
     values = formula_value(parse_formula(formula), inputs)
     kind = kind_of(parse_formula(formula), inputs.kinds)
     if kind in ("date", "moment"):

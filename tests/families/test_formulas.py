@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from plotsim_core import ConfigError, from_mapping, generate_tables
 from plotsim_core.columns.formula_values import formula_value, inputs_of
+from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.formula import PICK, FormulaError, names, parse_formula
 from plotsim_core.config.formula_functions import FUNCTIONS
 
@@ -30,7 +31,7 @@ def computed(formula: str, rows: list[dict[str, Any]] = ROWS) -> list[Any]:
     """Return a formula's value in rows, None for null."""
     columns = {name: pa.array([row[name] for row in rows]) for name in rows[0]}
     with np.errstate(all="ignore"):
-        actual = formula_value(parse_formula(formula), inputs_of(columns, {}, len(rows)))
+        actual = formula_value(parse_formula(formula), inputs_of(columns, {}, len(rows), Calendar()))
     if isinstance(actual, pa.Array):
         return actual.to_pylist()
     return [float(value) if math.isfinite(value) else None for value in actual]
