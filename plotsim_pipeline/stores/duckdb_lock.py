@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from threading import Lock
 from uuid import uuid4
 
 import dagster as dg
@@ -24,6 +25,9 @@ _FIRST_DELAY, _MAX_DELAY = 0.05, 1.0
 _MESSAGE_SECONDS = 5.0
 """Seconds after which the log says who is waited for, and how long again and again."""
 _HOLDER_PATTERN = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_OPENING = Lock()
+"""Threads open files one after the other: who opens one that another is just opening finds DuckDB without what reads
+Arrow."""
 
 
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
@@ -77,10 +81,11 @@ def open_database(path: str, read_only: bool = False) -> duckdb.DuckDBPyConnecti
     holds it."""
     if not read_only and not os.path.exists(path):
         _create(path)
-    try:
-        return duckdb.connect(path, read_only=read_only, config=CONNECTION_CONFIG)
-    except duckdb.ConnectionException:  # this process has the file open to write, and connections of one process agree
-        return duckdb.connect(path, config=CONNECTION_CONFIG)
+    with _OPENING:
+        try:
+            return duckdb.connect(path, read_only=read_only, config=CONNECTION_CONFIG)
+        except duckdb.ConnectionException:  # this process has the file open to write, and connections of one process agree
+            return duckdb.connect(path, config=CONNECTION_CONFIG)
 
 
 def _create(path: str) -> None:
