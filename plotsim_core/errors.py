@@ -54,8 +54,8 @@ class ProblemError(ValueError):
 
 
 def key_text(key: Any) -> str:
-    """Return a key as a path has it: truths as YAML has them."""
-    return str(key).lower() if isinstance(key, bool) else str(key)
+    """Return a key as a path has it: truths and null as YAML has them."""
+    return "null" if key is None else str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def value_text(value: Any) -> str:

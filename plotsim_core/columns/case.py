@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from plotsim_core.arrow import ArrowArray, taken
-from plotsim_core.columns.dependencies import depend_on, names_in, type_in
+from plotsim_core.columns.dependencies import column_in, depend_on, names_in, type_in
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source, fill
+from plotsim_core.config.cases import ELSE, case_key, impossible_keys, unlisted_keys
 from plotsim_core.config.check_columns import null_formula, null_problems
 from plotsim_core.config.column_source import SOURCES, Origin
 from plotsim_core.config.dataset import Dataset
@@ -36,7 +37,6 @@ from plotsim_core.errors import ConfigError, Problem, ProblemError, key_text, va
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
-ELSE = "else"
 _MOST, _LEVELS = 200, 4
 """The most cases, and the most cases inside each other."""
 _REFERENCE = "make the reference a column of its own, hidden if need be, and read it: = post_id"
@@ -72,7 +72,7 @@ def _cases(value: Any) -> Any:
     cases: dict[str, Column | None] = {}
     for key, written in value.items():
         try:
-            cases[key_text(key)] = _case(key_text(key), written)
+            cases[case_key(key_text(key), key)] = _case(key_text(key), written)
         except ProblemError as error:
             problems += error.problems
     if problems:
@@ -141,19 +141,16 @@ class Case(ColumnSource):
         """Yield the values that the deciding column never has, where the config says which it has."""
         deciding = next((other for other in table.columns if other.name == self.by), None)
         values = None if deciding is None else deciding.source.possible_values(table, scope)
-        if values is None:
-            return
-        texts = [key_text(value) for value in values if value is not None]
-        for key in self.cases:
-            if key != ELSE and key not in texts:
-                yield Problem(f"cases.{key}", f"{self.by} is never {value_text(key)}", did_you_mean(key, texts))
+        yield from unlisted_keys("cases", self.by, self.cases, values)
 
     def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
         types = {case.source.arrow_type(case, dataset) for _, case in self._columns("case")}
         if len(types) > 1 and types != {pa.int64(), pa.float64()}:
             yield Problem("cases", f"expected values of one type, found {enumeration(sorted(map(str, types)))}")
-        if pa.types.is_nested(type_in(table.name, self.by, dataset)):
+        deciding, type_ = column_in(table.name, self.by, dataset)[0], type_in(table.name, self.by, dataset)
+        if pa.types.is_nested(type_):
             yield Problem("by", f"{self.by} has lists or records, which are no single value")
+        yield from impossible_keys("cases", self.by, self.cases, type_, deciding.source.number_range(dataset))
         for key, case in self._columns("case"):
             yield from (problem.under(f"cases.{key}") for problem in case.source.problems(table, dataset))
             yield from (problem.under(f"cases.{key}") for problem in null_problems(case, table, dataset))

@@ -19,9 +19,10 @@ from plotsim_core.columns.faker_locales import RowLocales, row_locales, territor
 from plotsim_core.columns.geo import cities
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
+from plotsim_core.config.cases import ELSE
 from plotsim_core.config.check_locale import unknown_locale
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.locale_choice import ELSE, LocaleChoice
+from plotsim_core.config.locale_choice import LocaleChoice
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, may_be_null
 from plotsim_core.config.words import enumeration

@@ -77,9 +77,14 @@ class Label(ColumnSource):
                 message = f"{name} is another value in each row, so no sample tells of which rows there are"
                 yield Problem("odds", message, "read columns whose values come again")
 
+    @property
+    def _share(self) -> str:
+        """The share that is true, in words: in a sample of as many units of each segment."""
+        return f"{number_text(100 * self.rate)} % of those with odds are"
+
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         name, inputs = capitalised(phrase(column.name)), enumeration(name for _, name in self.reads(table))
-        return f"{name}, true in {number_text(100 * self.rate)} % of all rows, with odds that follow {inputs}."
+        return f"{name}, with odds that follow {inputs}; {self._share} true."
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
         return may_have_nulls(self.odds, table_with(self, dataset), dataset)
@@ -116,7 +121,7 @@ class Label(ColumnSource):
             return [Step("odds", None, f"{self.odds} has no value")]
         chance = float(self.chances(column, table, row)[0])
         uniform = float(row.uniforms(table, column)[0])
-        solution = f"solved on {intercept.rows:,} rows, so that {number_text(100 * self.rate)} % of all are true"
+        solution = f"solved on {intercept.rows:,} rows, so that {self._share} true"
         return [
             Step("odds", log_odds, f"{self.odds}, on the scale of logarithms"),
             Step("intercept", intercept.value, solution),

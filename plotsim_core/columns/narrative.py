@@ -34,6 +34,7 @@ from plotsim_core.columns.text_slots import (
 )
 from plotsim_core.columns.text_values import grammar_texts
 from plotsim_core.columns.text_variety import variety_text
+from plotsim_core.config.cases import ELSE
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Group, Name
@@ -43,7 +44,6 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.text_grammar import Grammar, read_grammar
 from plotsim_core.config.text_rules import (
     BAND,
-    ELSE,
     SEGMENT,
     Alternatives,
     Decision,

@@ -16,8 +16,9 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.columns.text_slots import slot_texts
 from plotsim_core.columns.text_values import TextInputs, draw_rules
+from plotsim_core.config.cases import ELSE
 from plotsim_core.config.text_grammar import Grammar
-from plotsim_core.config.text_rules import BAND, ELSE, SEGMENT, Alternatives, Decision, Slot
+from plotsim_core.config.text_rules import BAND, SEGMENT, Alternatives, Decision, Slot
 from plotsim_core.engine.steps import Step
 from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import ColumnPlan, TablePlan

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from itertools import product
 from math import expm1, prod
 
+from plotsim_core.config.cases import ELSE
 from plotsim_core.config.text_grammar import Grammar
-from plotsim_core.config.text_rules import ELSE, Alternatives, Rule, Slot
+from plotsim_core.config.text_rules import Alternatives, Rule, Slot
 
 ROWS = 100_000
 """The rows of which the share of different texts is told."""

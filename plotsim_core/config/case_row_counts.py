@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from plotsim_core.config.cases import ELSE, case_key, unlisted_keys
 from plotsim_core.config.model import Name
 from plotsim_core.config.row_count import Level, RowCount, add_row_count, read_row_count
 from plotsim_core.errors import Problem, ProblemError, key_text, value_text
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from plotsim_core.config.scope import Scope
     from plotsim_core.config.tables import Table
 
-ELSE = "else"
 _MOST = 200
 """The most cases."""
 
@@ -36,7 +36,7 @@ def _cases(value: Any) -> Any:
     for key, written in value.items():
         is_none = written is None or (type(written) is int and written == 0)
         try:
-            cases[key_text(key)] = None if is_none else read_row_count(written)
+            cases[case_key("", key)] = None if is_none else read_row_count(written)
         except ProblemError as error:
             problems += [problem.under(key_text(key)) for problem in error.problems]
     if problems:
@@ -124,11 +124,7 @@ class ByColumn(RowCount):
             return
         deciding = next((c for c in (parent.table.columns if parent.table else ()) if c.name == self.by), None)
         values = deciding.source.possible_values(parent.table, scope) if deciding is not None and parent.table else None
-        texts = [key_text(value) for value in values or () if value is not None]
-        for key in self.case_keys if values is not None else ():
-            if key not in texts:
-                message = f"{parent.name}.{self.by} is never {value_text(key)}"
-                yield Problem(f"rows.cases.{key}", message, did_you_mean(key, texts))
+        yield from unlisted_keys("rows.cases", f"{parent.name}.{self.by}", self.case_keys, values)
 
     def describe(self) -> str:
         texts = dict.fromkeys(count.describe() for count in self._counts)

@@ -143,7 +143,10 @@ def _reading_problems(reading: Reading, rule: DataRule, known: SoundTables) -> I
     if not reading.column:
         return
     if not _is_stored(reading, rule, known):
-        if any(column.name == reading.column for column in table.all_columns(dataset)):
+        if not known.names(table_name):
+            message = f"rules know no columns of {table_name}: it shows those of another table"
+            yield Problem(reading.path, message, "let the rule be about that one, or count rows")
+        elif any(column.name == reading.column for column in table.all_columns(dataset)):
             message = f"{table_name}.{reading.column} is hidden, and rules are about what is stored"
             yield Problem(reading.path, message)
         elif reading.column not in known.declared_columns.get(table_name, ()):

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from plotsim_core.config.cases import ELSE
 from plotsim_core.config.model import Name, Part
 from plotsim_core.errors import Problem, ProblemError, value_text
 
-ELSE = "else"
 """The case of all values without one."""
 
 

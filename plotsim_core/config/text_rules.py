@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Any
 
+from plotsim_core.config.cases import case_key
 from plotsim_core.config.formula import DIRECTIVES
 from plotsim_core.errors import Problem, ProblemError, key_text, value_text
 
-SEGMENT, BAND, ELSE = "segment", "band", "else"
+SEGMENT, BAND = "segment", "band"
 """What decides beside columns: the segment of the row's unit, and the band that its position or metric is in."""
 MOST_TEXTS = 1000
 """The most alternatives of a rule, and the most cases."""
@@ -219,7 +220,8 @@ def _decision(path: str, written: Mapping[Any, Any], depth: int) -> Decision:
     else:
         for key, case in (cases or {}).items():
             try:
-                rules[key_text(key)] = read_rule(f"{path}.cases.{key_text(key)}", case, depth + 1)
+                case_path = f"{path}.cases.{key_text(key)}"
+                rules[case_key(case_path, key)] = read_rule(case_path, case, depth + 1)
             except ProblemError as error:
                 problems += error.problems
     if problems:

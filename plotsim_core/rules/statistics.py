@@ -75,7 +75,7 @@ class Statistic(DataRule):
             return RuleVerdict(True, "", reason="there is no row that it speaks of")
         allowed = self.tolerance + _ROUNDING * (1 + abs(self.target))
         passed = abs(value - self.target) <= allowed
-        message = f"{value:.6g} of {checked} rows, {self.target:.6g} ± {self.tolerance:.6g} declared"
+        message = f"{value:.6g} in {checked} rows, {self.target:.6g} ± {self.tolerance:.6g} declared"
         numbers = {"value": value, "expected": self.target, "allowed": self.tolerance, "checked": checked}
         return RuleVerdict(passed, message, numbers)
 
