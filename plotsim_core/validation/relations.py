@@ -155,7 +155,7 @@ def _total_relations(
     other = population.table(detail_table)
     column_pairs = _join_columns(population, table, other)
     is_hidden = summand is not None and other.column(summand).spec.hidden
-    if not column_pairs or table.time is None or other.time is None or is_hidden:
+    if not column_pairs or (table.time is None) != (other.time is None) or is_hidden:
         return
     aggregate = "count(*)" if summand is None else f"coalesce(sum({quoted(summand)}), 0)"
     missing = "" if column.spec.nulls is not None else f"t.{quoted(column.name)} IS NULL OR "
@@ -163,17 +163,18 @@ def _total_relations(
     join = " AND ".join(
         f"t.{quoted(total_column)} = parts.{quoted(detail_column)}" for total_column, detail_column in column_pairs
     )
-    time, detail_time = quoted(table.time), quoted(other.time)
 
     def judge(store: StoredData) -> Finding:
+        details = store.relation(other)
+        # details of other periods may not be stored yet
+        is_stored = (
+            f"WHERE {period_of(table)} IN (SELECT {period_of(other)} FROM {details}) " if table.time is not None else ""
+        )
         sql = (
-            f"WITH parts AS (SELECT {detail_columns}, {aggregate} AS {_SUM} FROM {store.relation(other)} "
-            f"GROUP BY {detail_columns}), "
-            f"there AS (SELECT DISTINCT {detail_time} FROM {store.relation(other)}) "
-            f"SELECT t.{time} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {missing}"
+            f"WITH parts AS (SELECT {detail_columns}, {aggregate} AS {_SUM} FROM {details} GROUP BY {detail_columns}) "
+            f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {missing}"
             f"abs({total} - coalesce({_SUM}, 0)) > {_TOLERANCE} * (1 + abs({total}))) AS faults "
-            f"FROM {store.relation(table)} AS t LEFT JOIN parts ON {join} "
-            f"WHERE t.{time} IN (FROM there) GROUP BY 1 ORDER BY 1"
+            f"FROM {store.relation(table)} AS t LEFT JOIN parts ON {join} {is_stored}GROUP BY 1 ORDER BY 1"
         )
         return tally_finding(f"{table.name}.{column.name}", f"values are not the sum over {other.name}", store.arrow(sql))
 
