@@ -11,9 +11,12 @@ from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.calendar_days import holidays_of
 from plotsim_core.numerics.arrays import Floats, Integers
 
-_EARLIEST, _LATEST = (np.datetime64(day).astype(np.int64) for day in ("1600-01-01", "2999-12-31"))
-_MOST = 20_000
-"""Dates beyond the years of windows are taken for their first or last day, and no more days are added."""
+_EARLIEST, _LATEST = (np.datetime64(day).astype(np.int64) for day in ("0001-01-01", "9999-12-31"))
+"""The first and the last day of a date."""
+_HOLIDAYS_FROM, _HOLIDAYS_TO = (np.datetime64(day).astype(np.int64) for day in ("1600-01-01", "2999-12-31"))
+"""The years of windows: outside of them no day is a holiday."""
+_MOST = int(_LATEST - _EARLIEST)
+"""More days lead beyond the last day from wherever they are counted."""
 
 
 def _count(calendar: Calendar, begins: Floats, ends: Floats) -> Integers:
@@ -33,11 +36,11 @@ def _count(calendar: Calendar, begins: Floats, ends: Floats) -> Integers:
 
 def _added(calendar: Calendar, begins: Floats, numbers: Floats) -> Floats:
     """Return the working day that comes so many after a day, or before it of a number below 0; of 0 the day itself."""
-    first, count = _days(begins), np.clip(np.floor(numbers), -_MOST, _MOST).astype(np.int64)
+    first, count = _days(begins), np.clip(np.trunc(numbers), -_MOST, _MOST).astype(np.int64)
     if not _has_working_days(calendar):
         return np.full(len(first), np.nan)
     reach = 7 * int(np.abs(count).max()) + 366  # a week has one working day at least, a year as many days
-    low, high = (int(np.clip(day, _EARLIEST, _LATEST)) for day in (first.min() - reach, first.max() + reach))
+    low, high = int(first.min()) - reach, int(first.max()) + reach
     days, mask = first.astype("datetime64[D]"), _weekmask(calendar)
     holidays = _holidays(calendar, low, high)
     later, earlier = (
@@ -45,7 +48,7 @@ def _added(calendar: Calendar, begins: Floats, numbers: Floats) -> Floats:
     )
     moved = np.where(count > 0, later, np.where(count < 0, earlier, days))
     result: Floats = moved.astype("datetime64[D]").astype(np.int64).astype(np.float64)
-    return result
+    return np.where((result >= _EARLIEST) & (result <= _LATEST), result, np.nan)
 
 
 def _days(days: Floats) -> Integers:
@@ -62,7 +65,10 @@ def _weekmask(calendar: Calendar) -> list[bool]:
 
 def _holidays(calendar: Calendar, first: int, last: int) -> NDArray[np.datetime64]:
     """Return the holidays of the years of some days."""
-    years = np.array([first, last]).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    years = (
+        np.clip([first, last], _HOLIDAYS_FROM, _HOLIDAYS_TO).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
+        + 1970
+    )
     days = list(holidays_of(calendar, *years.tolist())) if calendar.holidays else []
     return np.array(days, dtype=np.int64).astype("datetime64[D]")
 

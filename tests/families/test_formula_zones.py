@@ -120,6 +120,26 @@ def test_working_days_are_counted_as_one_by_one(calendar: Calendar) -> None:
     assert computed("working_days(a, moment(b) + hours(7))", columns, calendar) == expected
 
 
+@pytest.mark.parametrize(
+    ("begin", "number"),
+    [("2024-03-01", 20_001), ("2024-03-01", -40_000), ("3500-01-01", 5), ("1400-01-01", -5), ("2024-03-09", -1.7)],
+)
+def test_working_days_know_no_bounds_but_those_of_dates(begin: str, number: float) -> None:
+    """As NumPy counts them, which rolls a day off to the day that counting begins with."""
+    columns = {"a": pa.array([date.fromisoformat(begin)], pa.date32()), "n": pa.array([float(number)])}
+    roll = "backward" if number > 0 else "forward"
+    moved = np.busday_offset(begin, int(number), roll=roll)
+    assert computed("add_working_days(a, n)", columns) == [moved.astype(object)]
+    low, high = sorted([np.datetime64(begin), moved])
+    days = {"a": pa.array([low.astype(object)], pa.date32()), "b": pa.array([high.astype(object)], pa.date32())}
+    assert computed("working_days(a, b)", days) == [int(np.busday_count(low, high))]
+
+
+def test_beyond_the_last_date_there_is_none() -> None:
+    columns = {"a": pa.array([date(9999, 12, 30)], pa.date32()), "n": pa.array([50.0])}
+    assert computed("add_working_days(a, n)", columns) == [None]
+
+
 @pytest.mark.parametrize("calendar", CALENDARS)
 def test_working_days_are_added_one_by_one(calendar: Calendar) -> None:
     first, _, numbers = days()
