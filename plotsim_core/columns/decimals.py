@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plotsim_core.arrow import ArrowArray, buffer_numbers
+from plotsim_core.arrow import ArrowArray, buffer_numbers, joined
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.decimals import PRECISION, units
 
@@ -62,4 +62,18 @@ def decimal_texts(rounded: Floats, digits: int) -> ArrowArray:
     """Return numbers that are rounded to `digits` decimals as texts with all of them; null of what cannot be written."""
     is_null = ~is_writable(rounded, digits)
     array = pa.array(np.where(is_null, 0.0, rounded), mask=is_null)
-    return pc.cast(array.cast(pa.decimal128(_TEXT_DIGITS + 1, digits)), pa.string())
+    return fixed_texts(array.cast(pa.decimal128(_TEXT_DIGITS + 1, digits)))
+
+
+def fixed_texts(values: ArrowArray) -> ArrowArray:
+    """Return decimals as texts with all their digits. (Arrow writes those below a millionth with an exponent, zero too.)"""
+    texts: ArrowArray = values.cast(pa.string())
+    has_exponent: NDArray[np.bool_] = pc.match_substring(texts, "E").fill_null(False).to_numpy(zero_copy_only=False)
+    if not has_exponent.any():
+        return texts
+    mask = pa.array(has_exponent)
+    small_units = units_of(values.filter(mask))
+    digits = pc.utf8_lpad(pa.array(np.abs(small_units)).cast(pa.string()), values.type.scale, "0")
+    signs = pa.array(np.where(small_units < 0, "-0", "0"))
+    fixed: ArrowArray = pc.replace_with_mask(texts, mask, joined(signs, digits, between="."))
+    return fixed

@@ -7,6 +7,7 @@ rules in their turn. A text has slots in braces: `{name}`, with forms behind bar
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -184,8 +185,8 @@ def read_rule(path: str, written: Any, depth: int = 0) -> Rule:
         message = f"two texts are the same in {value_text(texts)}"
         problems.append(Problem(path, message, "weights say how often each is taken"))
     weights = tuple(map(float, written.values())) if isinstance(written, Mapping) else None
-    if weights is not None and not sum(weights) > 0:
-        problems.append(Problem(path, "expected a weight above 0"))
+    if weights is not None and not 0 < sum(weights) < math.inf:
+        problems.append(Problem(path, "expected weights of which one is above 0, and none without bound"))
     if problems:
         raise ProblemError(*problems)
     return Alternatives(path, tuple(templates), weights)

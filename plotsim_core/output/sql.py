@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.arrow import ArrowArray, joined, joined_lists, lists
+from plotsim_core.columns.decimals import fixed_texts
 from plotsim_core.output.dialects import DIALECTS, Dialect
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
 from plotsim_core.output.text_types import plain_batches, plain_schema
@@ -83,7 +84,7 @@ def _tuples(dialect: Dialect, batch: pa.RecordBatch) -> ArrowArray:
 
 def _literals(dialect: Dialect, column: ArrowArray) -> ArrowArray:
     """Return values as SQL literals."""
-    texts: ArrowArray = column.cast(pa.string())
+    texts: ArrowArray = fixed_texts(column) if pa.types.is_decimal(column.type) else column.cast(pa.string())
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
         if pa.types.is_boolean(column.type):
             texts = pc.if_else(column, "TRUE", "FALSE")

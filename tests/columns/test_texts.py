@@ -268,3 +268,15 @@ def test_a_text_that_reads_itself_is_refused() -> None:
     assert "notes.text depends on itself" in refused({"first": ["{text}"]})
     message = refused({"first": ["{length}"]}, length={"type": "expression", "formula": "left(text, 3)"})
     assert "notes.text depends on itself, by way of notes.length" in message
+
+
+def test_small_numbers_stand_with_all_their_decimals() -> None:
+    """Also zero: Arrow writes it with an exponent where it has more than six decimals."""
+    columns = {
+        "key": "id",
+        "small": {"type": "choice", "values": [0.0, 0.0000004, 0.00000015, -0.0000003, 1.5]},
+        "text": {"type": "narrative", "template": "{small:.8f} {small:012.8f}"},
+    }
+    plan = from_mapping({"about": "Numbers", "tables": [{"name": "numbers", "rows": 100, "columns": columns}]}, name="numbers")
+    rows = generate_tables(plan)["numbers"]
+    assert set(rows["text"]) == {f"{value:.8f} {value:012.8f}" for value in rows["small"]}
