@@ -41,6 +41,10 @@ COMMANDS = {
 one of its commands is called."""
 
 
+_INTERRUPTED = "Query interrupted"
+"""What DuckDB says where it was interrupted by the keyboard."""
+
+
 class Commands(click.Group):
     """Commands that answer a wrong config or request with what is wrong, and exit code 2. They are loaded when they are
     called for. Installed packages add commands of their own by the entry point group `plotsim.commands`."""
@@ -52,6 +56,10 @@ class Commands(click.Group):
         except (ConfigError, UsageError) as error:
             click.echo(str(error), err=True)
             ctx.exit(2)
+        except RuntimeError as error:
+            if str(error) != _INTERRUPTED:
+                raise
+            raise click.Abort from None
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in COMMANDS and name not in self.commands:

@@ -29,9 +29,12 @@ def named_effects(parts: Parts) -> Iterator[Problem]:
 
 def _problems(parts: Parts, kinds: Sequence[Parts]) -> Iterator[Problem]:
     """Yield the problems of the effects that some parts declare, which act on the units of `kinds`."""
+    paths: dict[str, str] = {}
     for path, effect in parts.effects:
         if not parts.declares(path):
             continue
+        if paths.setdefault(effect.name, path) != path:
+            yield Problem(f"{path}.name", f"{paths[effect.name]} is named {effect.name} too", "choose another")
         rows: Sequence[EffectRow] = ()
         if effect.rows_of is not None:
             try:
@@ -58,6 +61,10 @@ def _listed_rows(effect: Effect, name: str, tables: Mapping[str, DeclaredTable])
     if "start" not in declaration.columns:
         hint = did_you_mean("start", list(declaration.columns))
         raise ProblemError(Problem("rows_of", f"{name} has no column 'start', the first day of each row", hint))
+    for word, column in _ROW_WORDS:
+        if word in declaration.columns:
+            message = f"{name}.{word} is no column of an effect"
+            raise ProblemError(Problem("rows_of", message, f"name it {column}; each row has one, or none for all"))
     try:
         rows = table_rows(declaration.table)
     except ProblemError as error:

@@ -277,6 +277,8 @@ def test_small_numbers_stand_with_all_their_decimals() -> None:
         "small": {"type": "choice", "values": [0.0, 0.0000004, 0.00000015, -0.0000003, 1.5]},
         "text": {"type": "narrative", "template": "{small:.8f} {small:012.8f}"},
     }
-    plan = from_mapping({"about": "Numbers", "tables": [{"name": "numbers", "rows": 100, "columns": columns}]}, name="numbers")
+    plan = from_mapping(
+        {"about": "Numbers", "tables": [{"name": "numbers", "rows": 100, "columns": columns}]}, name="numbers"
+    )
     rows = generate_tables(plan)["numbers"]
     assert set(rows["text"]) == {f"{value:.8f} {value:012.8f}" for value in rows["small"]}
