@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from inspect import isabstract
 from types import UnionType
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -42,7 +43,9 @@ UNREAD = Unread()
 
 def partial_part(model: type[P], written: Mapping[str, Any], needed: Iterable[str]) -> P | None:
     """Return a part in which wrong and missing fields are `UNREAD`, whatever its checks say; None where a field is wrong
-    that is `needed`, or its fields cannot be told apart."""
+    that is `needed`, its fields cannot be told apart, or the model is that of a family."""
+    if isabstract(model):
+        return None
     fields: dict[str, Any] = {}
     with suppress(ValidationError, UnreadError, TypeError):
         _validated(model, written, fields)

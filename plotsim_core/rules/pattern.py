@@ -22,7 +22,7 @@ from plotsim_core.rules.tally import row_tally
 def _checked(expression: str) -> str:
     """Return a regular expression. Raises ValueError for one that RE2 does not read."""
     try:
-        pc.match_substring_regex(pa.array([""]), expression)
+        pc.match_substring_regex(pa.nulls(1, pa.string()), expression)  # no array of values, for which Arrow imports pandas
     except pa.ArrowInvalid as error:
         reason = str(error).removeprefix("Invalid regular expression: ").splitlines()[0]
         message = f"expected a regular expression as RE2 reads it, found {value_text(expression)}: {reason}"
