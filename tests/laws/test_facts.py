@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan, generate_tables
 from plotsim_core.engine.block import block
-from plotsim_core.engine.lifetimes import recording
+from plotsim_core.engine.lifetimes import alive, recording
 from plotsim_core.engine.slice import Slice
 from plotsim_core.tables.variable import VariableFact
 from tests.laws.made import afresh, chunks_of, frame, made_table
@@ -147,13 +147,17 @@ def test_there_are_as_many_rows_as_the_true_value_says(raw: Raw) -> None:
 @examples(20)
 @given(related())
 def test_facts_of_periods_are_over_the_units_that_are_there(raw: Raw) -> None:
+    """Those that are silent too, which have no rows of their own."""
     plan = plan_of(raw)
+    assert plan.stop is not None
     if not any(table["name"] == "fct_whole" for table in raw["facts"]):
         return
     frames = {name: made_table(plan, name) for name in ("fct_whole", "noised_metrics", "fct_all")}
     count = frame(frames["fct_all"]).groupby("date_key").size()
     whole = frames["fct_whole"].to_pandas().set_index("date_key")
-    assert whole["shops"].tolist() == count.tolist()
+    cells = block(plan.population, Slice(plan.first, plan.stop, 0, plan.population.units))
+    assert whole["shops"].tolist() == alive(cells).sum(axis=1).tolist()
+    assert count.reindex(whole.index, fill_value=0).tolist() == recording(cells).sum(axis=1).tolist()
     noised = frames["noised_metrics"]
     for metric in plan.population.metrics[:2]:
         grouped = noised.group_by("date_key", use_threads=False)
