@@ -101,6 +101,10 @@ def _at(changes: list[dict[str, Any]], date: int) -> Any:
     return next((change["value"] for change in reversed(changes) if change["since"] <= date), None)
 
 
+def _is_ever_silent(record: dict[str, Any]) -> bool:
+    return any(change["value"] == "silent" for change in record.get("silence") or ())
+
+
 def test_every_label_can_be_told(key: tuple[Plan, Key]) -> None:
     """Segments, arms, stages, positions, tiers with their dates, events, arrivals and ends: from the records alone."""
     _, actual = key
@@ -131,10 +135,11 @@ def test_every_label_can_be_told(key: tuple[Plan, Key]) -> None:
             assert sorted(zip(rows["unit"], days, strict=True)) == sorted(fired), name
             seen += 1
         if actual["manifest"]["tables"][name]["kind"] == "fact" and not actual["manifest"]["tables"][name]["of"]:
-            lives = rows.groupby("unit")["date"].agg(["min", "max"])
             last = actual["manifest"]["periods"][-1]
-            assert lives["min"].to_dict() == {unit: record["arrival"] for unit, record in records.items()}, name
-            assert lives["max"].to_dict() == {unit: record["end"] or last for unit, record in records.items()}, name
+            heard = {unit: record for unit, record in records.items() if not _is_ever_silent(record)}
+            lives = rows[rows["unit"].isin(heard)].groupby("unit")["date"].agg(["min", "max"])
+            assert lives["min"].to_dict() == {unit: record["arrival"] for unit, record in heard.items()}, name
+            assert lives["max"].to_dict() == {unit: record["end"] or last for unit, record in heard.items()}, name
             seen += 1
     assert seen
 
