@@ -16,6 +16,7 @@ from benchmarks.robustness.columns import Config, Star
 from benchmarks.robustness.draw import Draw
 from benchmarks.robustness.effects import add_effects
 from benchmarks.robustness.population import SHARES, SIZES, Size, connections, metrics, noise, phases, segments
+from benchmarks.robustness.rules import add_rules
 from benchmarks.robustness.shapes import shapes
 from benchmarks.robustness.tables import rhythm, tables
 from benchmarks.robustness.windows import window
@@ -27,8 +28,8 @@ LOCALES = ("en_US", "de_DE", "ja_JP", "fr_FR", ["en_US", "de_DE"])
 UNITS = ("client", "shop", "pupil", "turbine")
 ISSUES = get_args(Kind)
 _TRIES = 60
-_EFFECTS = 1 << 40
-"""Added to a seed where effects are drawn, so that all else of a config is what it would be without them."""
+_EFFECTS, _RULES = 1 << 40, 1 << 41
+"""Added to a seed where effects and rules are drawn, so that all else of a config is what it would be without them."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def composed(seed: int) -> Composed:
     raw = _whole(draw, SIZES[size])
     raw["seed"] = draw.whole(0, 2**32 - 1)
     add_effects(Draw(_EFFECTS + seed), raw)
+    add_rules(Draw(_RULES + seed), raw)
     name = f"random_{seed}"
     dropped: list[tuple[str, str]] = []
     for _ in range(_TRIES):

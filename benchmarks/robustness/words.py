@@ -12,7 +12,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import METRIC_TYPES
 from plotsim_core.config.output import FormatWord
 from plotsim_core.config.table_kind import declared_forms
-from plotsim_core.numerics.calendar import GRAINS
+from plotsim_core.numerics.calendar import GRAINS, Grain
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE
@@ -27,6 +27,11 @@ _ARRIVALS = (
 )
 
 
+def _grain_word(grain: Grain) -> str:
+    """Return the word of a grain; those of some minutes are alike."""
+    return "minutes" if grain.is_part_of_hour else grain.name
+
+
 def every_word() -> dict[str, list[str]]:
     """Return the words that random configs are to use, by what they are words of."""
     return {
@@ -39,7 +44,7 @@ def every_word() -> dict[str, list[str]]:
         "arrival": [arrival.__name__ for arrival in _ARRIVALS],
         "noise family": list(NOISE),
         "issue": list(get_args(quality.Kind)),
-        "grain": list(GRAINS),
+        "grain": list(dict.fromkeys(_grain_word(grain) for _, grain in GRAINS.items())),
         "format": [word for word in get_args(FormatWord) if word != "sql"],
         "section": list(Dataset.model_fields),
     }
@@ -56,7 +61,7 @@ def words_of(plan: Plan) -> dict[str, int]:
     dataset = plan.dataset
     counts.update(f"issue {issue.issue}" for issue in dataset.quality)
     counts.update(f"section {name}" for name in Dataset.model_fields if name in plan.raw)
-    counts[f"grain {plan.grain.name}"] += 1
+    counts[f"grain {_grain_word(plan.grain)}"] += 1
     counts[f"format {dataset.output.format}"] += 1
     return dict(counts)
 

@@ -43,8 +43,7 @@ def reference_population(population: Population, table: TablePlan) -> Population
     have no moments, a fixed number of these. A table of whole periods speaks of the units that there are."""
     if "crowd" in table.spec.knows:
         return population
-    others = tuple(reference_population(other, table) for other in population.others)
-    stop = population.stop if population.dataset.window is None else population.first + population.span
+    others = tuple(_reference_units(other) for other in population.others)
     root = lineage(population, table)[0]
     is_dealt = any(other.row_count is not None and other.row_count.total for other in population.dataset.all_tables)
     tables = population.tables
@@ -52,7 +51,14 @@ def reference_population(population: Population, table: TablePlan) -> Population
         longest = max(root.spec.lists.values(), default=0)
         spec = root.spec.model_copy(update={"count": max(_ROWS, longest)})
         tables = tuple(replace(other, spec=spec) if other is root else other for other in tables)
-    return replace(reference_roster(population, _UNITS), stop=stop, others=others, tables=tables)
+    return replace(_reference_units(population), others=others, tables=tables)
+
+
+def _reference_units(population: Population) -> Population:
+    """Return a population with as many units of each segment, over a span."""
+    stop = population.stop if population.dataset.window is None else population.first + population.span
+    others = tuple(_reference_units(other) for other in population.others)
+    return replace(reference_roster(population, _UNITS), stop=stop, others=others)
 
 
 def sampled_rows(population: Population, table: TablePlan, first: int, stop: int) -> Iterator[WeightedRows]:
