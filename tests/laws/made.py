@@ -26,7 +26,7 @@ from plotsim_core.config.tables import Column
 from plotsim_core.engine import replay, slice
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables import cell_rows, grid, plain_child, reference, timed_plain, unit_descendants
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.kind import table_kind
@@ -207,7 +207,9 @@ def elsewhere(plan: Plan) -> tuple[str, ...]:
                 f"{table.name}.{name}" for name, type_ in named if type_[0] in ("ref", "lookup") and type_[1] in other
             ]
         values += [f"{t.name}.{c.name}" for t in plan.tables_of(kind) for c in t.columns if follows_units(plan, t, c.spec)]
-    return (*values, *reaching(plan))
+    values += reaching(plan)
+    shown = [(f"{t.name}.{c.name}", c.spec.type.removeprefix("lookup.")) for t in plan.tables for c in t.columns]
+    return (*values, *(name for name, origin in shown if origin in values))
 
 
 def over_units(plan: Plan) -> tuple[str, ...]:
@@ -302,7 +304,7 @@ def unchanged(
             values.append(f"{name}: {len(missing)} of {len(old)} rows are gone, {missing[0]}")
             continue
         matched = fresh.loc[old.index]
-        references = [c for c in old.columns if f"{name}.{c}" in away and table_column(table, c).spec.word == "ref"]
+        references = [c for c in old.columns if f"{name}.{c}" in away]
         moved = {c: (old[c] != matched[c]).to_numpy() & matched[c].isin(new).to_numpy() for c in references}
         for column in old.columns:
             if column in besides or f"{name}.{column}" in besides:
@@ -317,11 +319,6 @@ def unchanged(
                     f"{old[column].iloc[at]!r} became {matched[column].iloc[at]!r}"
                 )
     return values
-
-
-def table_column(table: TablePlan, name: str) -> ColumnPlan:
-    """Return a column of a table."""
-    return next(column for column in table.columns if column.name == name)
 
 
 def relinked(before: Plan, after: Plan, name: str, new: frozenset[str | int]) -> list[str]:
