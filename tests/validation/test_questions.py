@@ -8,8 +8,7 @@ import pytest
 
 from docs.datasets import shown
 from plotsim_core import Plan, load_config, template
-from plotsim_core.validation.catalogue import questions
-from plotsim_core.validation.check import CHECKS
+from plotsim_core.validation.catalogue import checks_of, questions
 from plotsim_core.validation.report import Report, check_store
 from tests.marks import slow_but
 from tests.validation.test_datasets import BUNDLED, stored
@@ -40,4 +39,4 @@ def test_what_is_found_is_what_was_asked(name: str, tmp_path: Path) -> None:
     for question in questions_by_key.values():
         about = {t for check, f in values if (check, f.tables[0]) == (question.check, question.table) for t in f.tables}
         assert about == {question.table, *question.about}, question
-    assert {question.check for question in questions_by_key.values()} <= set(CHECKS)
+    assert {question.check for question in questions_by_key.values()} <= set(checks_of(plan))
