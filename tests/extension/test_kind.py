@@ -29,8 +29,8 @@ from plotsim_core.tables.kind import add_kind
 from plotsim_pipeline.assets.catalogue import TABLE, entry_of_table
 from plotsim_pipeline.assets.lineage import column_lineage, upstream
 from tests.extension.toy_kind import Milestone
+from tests.laws.extended import with_segment, with_units
 from tests.laws.made import afresh, chunks_of, differing, made_table, unchanged
-from tests.laws.test_extension import with_segment, with_units
 from tests.laws.test_order import everything, hold
 from tests.laws.test_slice import hold_periods, hold_units, some_periods
 from tests.laws.test_table_slices import part_rows

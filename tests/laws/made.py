@@ -26,7 +26,7 @@ from plotsim_core.config.tables import Column
 from plotsim_core.engine import replay, slice
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.plan.plan import Population, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables import cell_rows, grid, plain_child, reference, timed_plain, unit_descendants
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.kind import table_kind
@@ -304,7 +304,7 @@ def unchanged(
             values.append(f"{name}: {len(missing)} of {len(old)} rows are gone, {missing[0]}")
             continue
         matched = fresh.loc[old.index]
-        references = [c for c in old.columns if f"{name}.{c}" in away]
+        references = [c.name for c in table.columns if f"{name}.{c.name}" in away and shows_reference(before, c)]
         moved = {c: (old[c] != matched[c]).to_numpy() & matched[c].isin(new).to_numpy() for c in references}
         for column in old.columns:
             if column in besides or f"{name}.{column}" in besides:
@@ -319,6 +319,15 @@ def unchanged(
                     f"{old[column].iloc[at]!r} became {matched[column].iloc[at]!r}"
                 )
     return values
+
+
+def shows_reference(plan: Plan, column: ColumnPlan) -> bool:
+    """Return whether a column is a reference, or shows one of another table."""
+    word, _, origin = column.spec.type.partition(".")
+    while word == "lookup":
+        table, _, name = origin.partition(".")
+        word, _, origin = plan.table(table).column(name).spec.type.partition(".")
+    return word == "ref"
 
 
 def relinked(before: Plan, after: Plan, name: str, new: frozenset[str | int]) -> list[str]:

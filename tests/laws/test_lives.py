@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from plotsim_core import from_mapping
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.roster import select
+from tests.laws.extended import without
 from tests.laws.made import by_population, differing, made_table, names
 from tests.laws.pieces import lives
 from tests.laws.strategies import Raw, configs, examples, plan_of
-from tests.laws.test_extension import LATER, hold, hold_units, without
+from tests.laws.test_extension import LATER, hold, hold_units
 from tests.laws.test_relations import RULES
 from tests.laws.test_slice import hold_as_of, hold_periods
 from tests.laws.test_slice import hold_units as hold_parts

@@ -17,9 +17,10 @@ from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import full_slice
 from plotsim_core.tables.kind import table_kind
 from plotsim_core.truth.restore import restored
+from tests.laws.extended import without
 from tests.laws.made import differing, frame, made_table
 from tests.laws.strategies import Raw, configs, examples, plan_of
-from tests.laws.test_extension import LATER, without
+from tests.laws.test_extension import LATER
 
 TO_UNIT = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "shop_id", "type": "ref.dim_shop"}]
 CONFIG: Raw = {

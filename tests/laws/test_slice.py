@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan
 from plotsim_core.config.holdout import FEATURES
-from plotsim_core.config.quality import LOST
-from plotsim_core.config.tables import Column
+from plotsim_core.config.quality import orphan_mark
+from plotsim_core.config.tables import Column, extreme_keys
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.slice import Slice
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.build import find_table
 from tests.laws.made import (
     AS_OF,
@@ -67,6 +67,14 @@ def hold_periods(plan: Plan, ranges: list[tuple[int, int]]) -> None:
             assert not differing(alone, expected), (name, first, stop, differing(alone, expected))
 
 
+def orphans(population: Population, keys: pa.Array) -> pa.Array:
+    """Return the keys of units as they stand where a reference is orphaned on purpose."""
+    dimension = population.dimension
+    name = next(column.name for column in dimension.columns if column.spec.source.is_key)
+    mark = orphan_mark(extreme_keys(name, dimension.spec, population.dataset))
+    return pc.add(keys, mark) if isinstance(mark, int) else pc.binary_join_element_wise(keys, pa.scalar(""), mark)
+
+
 def hold_units(plan: Plan, cuts: list[int]) -> None:
     """Check every table and stage with rows of units: a part of the units made alone is their rows of the whole."""
     assert plan.stop is not None
@@ -80,9 +88,7 @@ def hold_units(plan: Plan, cuts: list[int]) -> None:
         for begin, end in itertools.pairwise(edges):
             alone = made_of(plan, name, Slice(plan.first, plan.stop, begin, end))
             keys = unit_keys(plan, begin, end)
-            has_texts = pa.types.is_string(keys.type)
-            # where a reference is orphaned on purpose
-            lost = pc.binary_join_element_wise(keys, pa.scalar(""), LOST) if has_texts else keys
+            lost = orphans(plan.population, keys)
             mine = whole.filter(pc.is_in(whole[column], pa.concat_arrays([keys, lost]))).combine_chunks()
             assert not differing(alone, mine), (name, begin, end, differing(alone, mine))
 
