@@ -140,7 +140,8 @@ class Case(ColumnSource):
     def _key_problems(self, table: Table, scope: Scope) -> Iterable[Problem]:
         """Yield the values that the deciding column never has, where the config says which it has."""
         deciding = next((other for other in table.columns if other.name == self.by), None)
-        values = None if deciding is None else deciding.source.possible_values(table, scope)
+        is_as_listed = deciding is not None and deciding.as_type is None  # or they are compared as another type
+        values = deciding.source.possible_values(table, scope) if deciding is not None and is_as_listed else None
         yield from unlisted_keys("cases", self.by, self.cases, values)
 
     def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
@@ -150,6 +151,8 @@ class Case(ColumnSource):
         deciding, type_ = column_in(table.name, self.by, dataset)[0], type_in(table.name, self.by, dataset)
         if pa.types.is_nested(type_):
             yield Problem("by", f"{self.by} has lists or records, which are no single value")
+        elif pa.types.is_timestamp(type_) or pa.types.is_time(type_):
+            yield Problem("by", f"{self.by} has moments, which hardly come again", "decide by their date, hour or weekday")
         yield from impossible_keys("cases", self.by, self.cases, type_, deciding.source.number_range(dataset))
         for key, case in self._columns("case"):
             yield from (problem.under(f"cases.{key}") for problem in case.source.problems(table, dataset))

@@ -19,7 +19,7 @@ from plotsim_core.columns.faker_locales import RowLocales, row_locales, territor
 from plotsim_core.columns.geo import cities
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
-from plotsim_core.config.cases import ELSE
+from plotsim_core.config.cases import ELSE, unlisted_keys
 from plotsim_core.config.check_locale import unknown_locale
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.locale_choice import LocaleChoice
@@ -97,9 +97,7 @@ def check_choice(choice: LocaleChoice, column: Column, table: Table, scope: Scop
         )
         return
     texts = [key_text(value) for value in values]
-    for key in choice.cases:
-        if key not in (*texts, ELSE):
-            yield Problem(f"locale.cases.{key}", f"{choice.by} is never '{key}'", did_you_mean(key, texts))
+    yield from unlisted_keys("locale.cases", choice.by, choice.cases, values)
     without = [text for text in texts if locale_of(choice, text) is None]
     if without:
         message = f"no locale is usual for {enumeration(without)}"

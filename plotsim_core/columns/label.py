@@ -1,8 +1,8 @@
 """`label` with `odds: "0.8 * late - income / 50000"` and `rate: 0.04`: true or false, with odds that follow the row.
 
 The chance that a row's label is true is 1 / (1 + exp(-(intercept + odds))), logistic regression the other way round. `rate`
-is the share of all rows that are true: the intercept that gives it is solved when a config is loaded, on a sample of rows
-that does not change with how many there are (`tables/label_solver.py`). A null in what the odds read gives null.
+is the share of the rows with odds that are true: the intercept that gives it is solved when a config is loaded, on a sample
+of rows that does not change with how many there are (`tables/label_solver.py`). A null in what the odds read gives null.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CHANCE = "give it a chance of its own: = chance(0.04)"
 @add_source
 class Label(ColumnSource):
     """`odds` are the log odds of being true, a formula over columns of the row, but for the intercept: that is solved so
-    that a share `rate` of all rows is true."""
+    that a share `rate` of the rows with odds is true."""
 
     word = "label"
     example = "label"
@@ -48,7 +48,7 @@ class Label(ColumnSource):
     odds: Annotated[str, Field(min_length=1)]
     """What a row's features add to its log odds, as a formula; each unit multiplies the odds by e."""
     rate: Annotated[float, Field(gt=0, lt=1, strict=True)]
-    """The share of all rows that are true."""
+    """The share of the rows with odds that are true."""
 
     @property
     def formula_texts(self) -> tuple[str, ...]:

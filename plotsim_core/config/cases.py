@@ -16,9 +16,7 @@ _FORMS: tuple[tuple[Any, str, str], ...] = (
     (pa.types.is_boolean, "true|false", "true or false"),
     (pa.types.is_integer, r"-?\d+", "a whole number, as in 3"),
     (pa.types.is_floating, r"-?(\d+(\.\d*[1-9])?|\d(\.\d+)?e[-+]\d+)", "a number, as in 2.5"),
-    (pa.types.is_decimal, r"-?\d+(\.\d+)?", "a number, as in 2.50"),
     (pa.types.is_date, r"\d{4}-\d\d-\d\d", "a date, as in 2024-01-31"),
-    (pa.types.is_timestamp, r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?", "a moment, as in 2024-01-31 09:30:00"),
 )
 """Which types of columns have values of which form, as a pattern and in words."""
 
@@ -43,6 +41,9 @@ def impossible_keys(
 ) -> Iterator[Problem]:
     """Yield a problem for each case that the column `name` never has, by its type and the range of its numbers."""
     form = next((form for is_type, *form in _FORMS if is_type(type_)), None)
+    if pa.types.is_decimal(type_):  # compared as texts, with all their decimals
+        decimals = rf"\.\d{{{type_.scale}}}" if type_.scale else ""
+        form = [rf"-?\d+{decimals}", f"a text with {type_.scale} decimals, in quotes"]
     for key in keys:
         if key == ELSE or form is None:
             continue

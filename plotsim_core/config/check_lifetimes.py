@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from plotsim_core.config.arrivals import cohort_factors, cohort_sizes
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.effects import month_strengths
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.parts import Parts
 from plotsim_core.config.segments import LinearArrival, MovedArrival, OngoingArrival, Segment, StepArrival, UniformArrival
@@ -121,10 +120,7 @@ def moved_arrivals(parts: Parts) -> Iterator[Problem]:
 
 def _season_changes(dataset: Dataset, sensitivity: float) -> list[float]:
     """Return by how much arrivals change in each month, as a share."""
-    strengths = np.zeros(13)
-    for season in dataset.seasonality:
-        strengths[list(season.months)] += season.strength
-    changes: list[float] = (strengths * sensitivity).tolist()
+    changes: list[float] = (month_strengths(dataset.seasonality) * sensitivity).tolist()
     return changes
 
 

@@ -40,11 +40,15 @@ class Season(Part):
 
 def season_strengths(seasons: Sequence[Season], grain: Grain, periods: Integers) -> Floats:
     """Return the strengths of the seasons of each period, added up, shape (periods,)."""
-    months = grain.starts(periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
+    return month_strengths(seasons)[grain.starts(periods).astype("datetime64[M]").astype(np.int64) % 12 + 1]
+
+
+def month_strengths(seasons: Sequence[Season]) -> Floats:
+    """Return the strengths of the seasons of each month, added up, by its number from 1 on; there is a 0 before them."""
     strengths = np.zeros(13)
     for season in seasons:
         strengths[list(season.months)] += season.strength
-    return strengths[months]
+    return strengths
 
 
 class Noise(Part):

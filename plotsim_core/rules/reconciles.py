@@ -13,8 +13,7 @@ from plotsim_core.config.words import enumeration
 from plotsim_core.errors import Problem
 from plotsim_core.plan.sql import quoted
 from plotsim_core.rules.names import Groups, repeated, split
-from plotsim_core.rules.tally import columns_text
-from plotsim_core.rules.total import differs
+from plotsim_core.rules.tally import columns_text, differs
 
 
 @add_rule

@@ -25,10 +25,9 @@ from plotsim_core.config.data_rule import (
 from plotsim_core.config.model import Name
 from plotsim_core.errors import Problem
 from plotsim_core.plan.sql import quoted
+from plotsim_core.rules.tally import ROUNDING
 
 Target = Annotated[float, Field(strict=True, ge=-1e15, le=1e15)]
-_ROUNDING = 1e-9
-"""The relative error of a number that is computed of many doubles."""
 
 
 class Statistic(DataRule):
@@ -73,7 +72,7 @@ class Statistic(DataRule):
         value, checked = (result[name][0].as_py() for name in ("value", "checked"))
         if value is None:
             return RuleVerdict(True, "", reason="there is no row that it speaks of")
-        allowed = self.tolerance + _ROUNDING * (1 + abs(self.target))
+        allowed = self.tolerance + ROUNDING * (1 + abs(self.target))
         passed = abs(value - self.target) <= allowed
         message = f"{value:.6g} in {checked} rows, {self.target:.6g} ± {self.tolerance:.6g} declared"
         numbers = {"value": value, "expected": self.target, "allowed": self.tolerance, "checked": checked}

@@ -9,6 +9,8 @@ from plotsim_core.plan.sql import quoted
 
 IS_WRONG, PERIOD = quoted("is wrong"), quoted("the period")
 """Column aliases that no table has."""
+ROUNDING = 1e-9
+"""The relative error of a number that is computed of many doubles."""
 
 
 def row_tally(rows: RuleRows, relation: str, is_checked: str, is_wrong: str) -> str:
@@ -21,11 +23,16 @@ def row_tally(rows: RuleRows, relation: str, is_checked: str, is_wrong: str) -> 
     )
 
 
-def columns_text(names: Iterable[str], table: str = "") -> str:
-    """Return columns as a list in SQL, of a relation called `table`."""
-    return ", ".join(f"{f'{table}.' if table else ''}{quoted(name)}" for name in names)
+def columns_text(names: Iterable[str]) -> str:
+    """Return columns as a list in SQL."""
+    return ", ".join(map(quoted, names))
 
 
-def all_present(names: Iterable[str], table: str = "") -> str:
+def all_present(names: Iterable[str]) -> str:
     """Return the SQL condition that no column is null."""
-    return " AND ".join(f"{f'{table}.' if table else ''}{quoted(name)} IS NOT NULL" for name in names)
+    return " AND ".join(f"{quoted(name)} IS NOT NULL" for name in names)
+
+
+def differs(a: str, b: str, tolerance: float) -> str:
+    """Return the SQL condition that two numbers differ by more than a tolerance, and what the sum of doubles may add."""
+    return f"abs({a} - {b}) > {tolerance!r}::DOUBLE + {ROUNDING} * (1 + abs({a}))"

@@ -21,15 +21,7 @@ from plotsim_core.config.words import enumeration
 from plotsim_core.errors import Problem
 from plotsim_core.plan.sql import quoted
 from plotsim_core.rules.names import split
-from plotsim_core.rules.tally import PERIOD
-
-ROUNDING = 1e-9
-"""The relative error of a sum of doubles."""
-
-
-def differs(a: str, b: str, tolerance: float) -> str:
-    """Return the SQL condition that two numbers differ by more than a tolerance, and what the sum of doubles may add."""
-    return f"abs({a} - {b}) > {tolerance!r}::DOUBLE + {ROUNDING} * (1 + abs({a}))"
+from plotsim_core.rules.tally import PERIOD, differs
 
 
 @add_rule

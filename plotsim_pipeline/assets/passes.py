@@ -45,8 +45,8 @@ class Passes:
             group = next((group for group in groups if name in {table.name for table in group}), [])
             pending = [table for table in group if (*span, table.name) not in self._made]
             if len(pending) < len(group):
-                found_passes = passes(plan, pending, full_slice(plan.population, first, stop), self._folder)
-                self._passes |= {(*span, other): one_pass for other, one_pass in found_passes.items()}
+                new_passes = passes(plan, pending, full_slice(plan.population, first, stop), self._folder)
+                self._passes |= {(*span, other): one_pass for other, one_pass in new_passes.items()}
                 self._made.update(self._passes)
             self._made.add((*span, name))
         one_pass = self._passes.get((*span, name))
