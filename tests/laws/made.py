@@ -304,7 +304,8 @@ def unchanged(
             values.append(f"{name}: {len(missing)} of {len(old)} rows are gone, {missing[0]}")
             continue
         matched = fresh.loc[old.index]
-        references = [c.name for c in table.columns if f"{name}.{c.name}" in away and shows_reference(before, c)]
+        columns = {column.name: column for column in table.columns}
+        references = [c for c in old.columns if f"{name}.{c}" in away and shows_reference(before, columns[c])]
         moved = {c: (old[c] != matched[c]).to_numpy() & matched[c].isin(new).to_numpy() for c in references}
         for column in old.columns:
             if column in besides or f"{name}.{column}" in besides:
