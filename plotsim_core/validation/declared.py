@@ -41,32 +41,46 @@ def _findings(rule: DataRule, store: StoredData, table: TablePlan) -> Iterator[F
     missing = next((name for name in rule.other_tables if name not in store.relations), None)
     if missing is not None:
         yield unjudged(rule.subject, f"{missing} is not there")
-    elif rule.needs_all and not all(_is_whole(store, name) for name in (rule.table, *rule.other_tables)):
+    elif rule.needs_all and not all(_is_whole(store, name, _end(store)) for name in (rule.table, *rule.other_tables)):
         yield unjudged(rule.subject, "it speaks of all periods, and not all are stored")
     else:
         with _rows_of(rule, store, table) as rows:
             result = store.arrow(rule.query(rows))
         verdict = rule.verdict(result)
+        partial = next((name for name in rule.other_tables if not _is_whole(store, name, store.stop)), None)
         if verdict.reason:
             yield unjudged(rule.subject, verdict.reason, verdict.numbers)
+        elif partial is not None and not verdict.passed:  # the rows that are missed may be of periods that are not stored
+            yield unjudged(rule.subject, f"{verdict.message}, and not all periods of {partial} are stored", verdict.numbers)
         else:
             tally = None if verdict.tally is None else verdict.tally.cast(TALLY)
             yield Finding(rule.subject, verdict.passed, verdict.message, verdict.numbers, tally)
 
 
-def _is_whole(store: StoredData, name: str) -> bool:
-    """Return whether all periods of a table are stored: to the last one of the window, or that is judged where it has no
-    end."""
+def _end(store: StoredData) -> int:
+    """Return the end of the window, or of what is judged where it has none."""
+    return store.stop if store.plan.stop is None else store.plan.stop
+
+
+def _is_whole(store: StoredData, name: str, stop: int) -> bool:
+    """Return whether all periods of a table before `stop` are stored."""
     plan = store.plan
-    stop = store.stop if plan.stop is None else plan.stop
     if not plan.has_window:
         return True
     table = plan.table(name)
-    if table.time is None or store.stored_keys is None:
-        is_from_start = table.time is None or store.first <= plan.first
-        return is_from_start and store.stop >= stop
-    keys = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
-    return store.stored_keys.get(name, frozenset()) >= {*keys}
+    if store.stop < stop and (table.time is None or store.stored_keys is None):
+        return False
+    if table.time is None:
+        return True
+    stored_keys = store.stored_keys_of(table)
+    if store.stored_keys is None:  # judged periods may have no rows
+        stored_keys |= {*_keys(store, store.first, store.stop)}
+    return stored_keys >= {*_keys(store, plan.first, stop)}
+
+
+def _keys(store: StoredData, first: int, stop: int) -> list[int]:
+    keys: list[int] = store.plan.grain.keys(np.arange(first, stop, dtype=np.int64)).tolist()
+    return keys
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables
@@ -335,6 +336,22 @@ def test_targets_wait_for_the_whole_window(tables: dict[str, pa.Table]) -> None:
     ]
     assert [*judged[0].values()] == [False, False, True]
     assert all(judged[1].values())
+
+
+def test_rows_of_periods_that_are_not_stored_are_not_missed(tables: dict[str, pa.Table]) -> None:
+    """What is looked for in another table is a fault only where all periods of that one are stored."""
+    rules = [
+        {"table": "parcels", "name": "sent_orders", "included": {"sent": "orders.order_id"}},
+        {"table": "parcels", "name": "sent_parcels", "included": {"amount": "orders.price"}},
+    ]
+    plan = plan_with(*rules)
+    first = int(plan.grain.keys(np.array([plan.first]))[0])
+    later = {**tables, "orders": tables["orders"].filter(pc.field("date_key") != first)}
+    for stored, is_judged in ((tables, True), (later, False)):
+        report = check_tables(plan, stored, plan.first + 1, plan.stop_or_span)
+        (orders,), (amounts,) = report.findings_of("sent_orders"), report.findings_of("sent_parcels")
+        assert (orders.judged, orders.passed) == (is_judged, True), orders
+        assert (amounts.judged, amounts.passed) == (is_judged, not is_judged), amounts
 
 
 def test_a_value_of_another_period_is_compared(tables: dict[str, pa.Table]) -> None:
