@@ -15,6 +15,7 @@ _COUNTS: tuple[Any, ...] = (
     {"geometric": 1.4, "between": [1, 6]},
     {"lognormal": [2, 0.5], "between": [0, 9]},
     {1: 3, 4: 1},
+    {"steps": {"first": 0.9, "second": 0.5, "third": 0.4}},
 )
 
 

@@ -94,6 +94,8 @@ def row_counts(parts: Parts) -> Iterator[Problem]:
         if parent is not None:
             problems = (problem for name in count.drivers for problem in _driver_problems(name, table, parent, dataset))
             yield from map(declaration.placed, problems)
+            problems = (p for name in count.chance_columns for p in _chance_problems(name, table, parent, dataset))
+            yield from map(declaration.placed, problems)
         unit_table = parent or dataset.own_unit_dimension
         if count.deciding is not None and unit_table is not None:
             yield from map(declaration.placed, _deciding_problems(count.deciding, table, unit_table, dataset))
@@ -112,10 +114,28 @@ def _driver_problems(name: str, table: Table, parent: Table, dataset: Dataset) -
     if kind_of_type(type_) not in ("whole", "number"):
         yield Problem("rows", f"{parent.name}.{name} is {noun_of(type_)}, and no number of rows")
     for column in _read_columns(parent, (name,)):
-        if column.source.summand is not None:
+        if column.source.detail_table is not None:
             yield Problem(
                 "rows", f"{parent.name}.{column.name} adds up rows that belong to a row, so it is known after them"
             )
+
+
+def _chance_problems(name: str, table: Table, parent: Table, dataset: Dataset) -> Iterator[Problem]:
+    """Yield why a column of a parent, if it has it, cannot say the share of a step."""
+    column = next((other for other in parent.all_columns(dataset) if other.name == name), None)
+    if column is None:
+        return
+    type_ = column_type(column, dataset)
+    if parent.is_unit_dimension and changing_sources(column, parent):
+        message = f"{parent.name}.{name} changes with time, and a unit takes its steps once for life"
+        yield Problem("rows.steps", message, "name a column that stays as it is")
+    elif kind_of_type(type_) not in ("whole", "number", "bool"):
+        hint = "a share is a number from 0 to 1, or true or false"
+        yield Problem("rows.steps", f"{parent.name}.{name} is {noun_of(type_)}, and no share of a step", hint)
+    for other in _read_columns(parent, (name,)):
+        if other.source.detail_table is not None:
+            message = f"{parent.name}.{other.name} is made of rows that belong to a row, so it is known after them"
+            yield Problem("rows.steps", message)
 
 
 def _deciding_problems(name: str, table: Table, parent: Table, dataset: Dataset) -> Iterator[Problem]:
@@ -129,7 +149,7 @@ def _deciding_problems(name: str, table: Table, parent: Table, dataset: Dataset)
     elif pa.types.is_nested(column_type(column, dataset)):
         yield Problem("rows.by", f"{parent.name}.{name} has lists or records, which are no single value")
     for other in _read_columns(parent, (name,)):
-        if other.source.summand is not None:
+        if other.source.detail_table is not None:
             message = f"{parent.name}.{other.name} adds up rows that belong to a row, so it is known after them"
             yield Problem("rows.by", message)
 
@@ -140,7 +160,7 @@ def _problems(table: Table, dataset: Dataset) -> Iterator[Problem]:
     if problem is not None:
         yield Problem("where", problem.message, problem.hint)
     for column in _read_columns(table, filter_inputs(table)):
-        if column.source.summand is not None:
+        if column.source.detail_table is not None:
             message = f"{column.name} adds up rows that belong to a row of {table.name}, which are there if it is kept"
             yield Problem("where", message)
         elif column.source.target_name is not None and column.name not in table.parent_keys:
