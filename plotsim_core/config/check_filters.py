@@ -3,11 +3,12 @@ of columns that say how many rows belong to a row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
 from plotsim_core.config.check_columns import truth_problem
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.filtered import filter_inputs
@@ -74,10 +75,13 @@ def _chooses_rows_of(table: Table, target: Table) -> bool:
 def sound_filters(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of formulas of sound tables that keep some rows."""
     dataset = parts.dataset
+    tables = {table.name: table for table in dataset.all_tables}
     for declaration in parts.tables:
         table = declaration.table
         if table is not None and table.filter is not None:
             yield from (problem.under(declaration.path) for problem in _problems(table, dataset))
+            circles = _circles("where", filter_inputs(table), table, table, tables)
+            yield from (problem.under(declaration.path) for problem in circles)
 
 
 def row_counts(parts: Parts) -> Iterator[Problem]:
@@ -99,6 +103,45 @@ def row_counts(parts: Parts) -> Iterator[Problem]:
         unit_table = parent or dataset.own_unit_dimension
         if count.deciding is not None and unit_table is not None:
             yield from map(declaration.placed, _deciding_problems(count.deciding, table, unit_table, dataset))
+        if parent is not None:
+            yield from map(declaration.placed, _circles("rows", count.read_columns, table, parent, tables))
+
+
+def _circles(
+    word: str, read_names: Sequence[str], table: Table, owner: Table, tables: Mapping[str, Table]
+) -> Iterator[Problem]:
+    """Yield which of some columns of `owner`, by which it is decided what rows a table has (`word`), are made of these rows,
+    by way of other tables."""
+    for name in read_names:
+        own_columns = list(_read_columns(owner, (name,)))  # those of the row itself are told elsewhere
+        pending, visited = [(owner.name, name)], set[Origin]()
+        while pending:
+            origin = pending.pop()
+            reader = tables.get(origin[0])
+            column = next((other for other in (reader.columns if reader else ()) if other.name == origin[1]), None)
+            if origin in visited or reader is None or column is None:
+                continue
+            visited.add(origin)
+            pending += column.depends_on(reader)
+            detail_table = tables.get(column.source.detail_table or "")
+            pending += detail_table.row_origins() if detail_table is not None else ()
+            if column not in own_columns and _belongs_to(detail_table, table, tables):
+                message = (
+                    f"{owner.name}.{name} follows from {reader.name}.{column.name}, which is made of rows of {table.name}"
+                )
+                yield Problem(word, message, "name a column that is known before them")
+                break
+
+
+def _belongs_to(rows: Table | None, table: Table, tables: Mapping[str, Table]) -> bool:
+    """Return whether rows of a table are those of another one, or belong to them at any depth."""
+    visited = set[str]()
+    while rows is not None and rows.name not in visited:
+        if rows.name == table.name:
+            return True
+        visited.add(rows.name)
+        rows = tables.get(rows.parent_name or "")
+    return False
 
 
 def _driver_problems(name: str, table: Table, parent: Table, dataset: Dataset) -> Iterator[Problem]:

@@ -159,6 +159,23 @@ def test_a_model_on_the_sessions_own_columns_tells_who_converts(rows: dict[str, 
     assert scores["plain"] == pytest.approx(0.5, abs=0.03)
 
 
+def test_labels_decide_steps_and_follow_them() -> None:
+    """A label is the share of a step, and another label, written before it, has odds that follow how many were taken."""
+    *others, sessions, funnel = RAW["tables"]
+    is_glad = {"type": "label", "odds": "steps", "rate": 0.3}
+    p_order = {"type": "label", "odds": "0.6 * pages", "rate": 0.4}
+    columns = {"is_glad": is_glad, **sessions["columns"], "p_order": p_order}
+    data = generate_tables(
+        from_mapping({**RAW, "tables": [*others, {**sessions, "columns": columns}, funnel]}, name="visits")
+    )
+    sessions = data["sessions"]
+    assert (reached(data, "order") == (reached(data, "cart") & sessions["p_order"])).all()
+    glad_shares = sessions.groupby("steps")["is_glad"].mean()
+    log_odds = np.log(glad_shares / (1 - glad_shares))
+    assert np.diff(log_odds) == pytest.approx([1, 1, 1], abs=0.6)
+    assert sessions["is_glad"].mean() == pytest.approx(0.3, abs=0.03)
+
+
 def test_moments_come_one_wait_after_the_other(rows: dict[str, pd.DataFrame]) -> None:
     funnel = rows["funnel"].merge(rows["sessions"][["session_id", "started_at", "ended_at"]], on="session_id")
     waits = funnel.groupby("session_id")["gap"].cumsum()
