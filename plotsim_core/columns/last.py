@@ -83,8 +83,8 @@ class Last(ColumnSource):
         yield self.table, self.column
 
     @property
-    def detail_table(self) -> str:
-        return self.table
+    def last_path(self) -> tuple[str, str]:
+        return self.table, self.column
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         detail_table, detail_rows = detail_rows_of(self.table, rows)

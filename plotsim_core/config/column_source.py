@@ -242,9 +242,20 @@ class DeclaredSource(Part):
         return None
 
     @property
+    def number_step(self) -> int:
+        """What a number of a row is above that of the row before it, of a column that numbers rows; 0 for others."""
+        return 0
+
+    @property
+    def last_path(self) -> tuple[str, str] | None:
+        """The detail table, and the column of its last row that is shown; None for what shows none."""
+        return None
+
+    @property
     def detail_table(self) -> str | None:
         """The table whose rows that belong to a row its value is made of; None for what is made of none."""
-        return None if self.summand is None else self.summand[0]
+        path = self.summand or self.last_path
+        return None if path is None else path[0]
 
     @property
     def shown_metric(self) -> str | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from plotsim_core import Plan, explain, from_mapping, generate_tables, manifest, sizes, slices, write_tables
@@ -253,6 +255,26 @@ def test_the_report_judges_each_step(tmp_path: Path) -> None:
     report = check_directory(other_plan, tmp_path, "parquet", made_plan.first, made_plan.stop)
     wrong = {finding.subject for finding in report.findings_of("steps_as_declared") if not finding.passed}
     assert wrong == {"funnel.order"}
+
+
+@pytest.mark.parametrize("step", [1, -2])
+def test_the_report_compares_the_last_row(step: int, tmp_path: Path) -> None:
+    """Of a session whose furthest step, or whose end, is another row's."""
+    made_plan = plan(number={"type": "sequence", "step": step})
+    write_tables(made_plan, tmp_path, format="parquet")
+    assert made_plan.stop is not None
+    for name, other in (("furthest", "view"), ("ended_at", pd.Timestamp("2024-06-01"))):
+        report = check_directory(made_plan, tmp_path, "parquet", made_plan.first, made_plan.stop)
+        assert [finding.subject for finding in report.findings_of("relations_hold") if not finding.passed] == []
+        file = tmp_path / "sessions.parquet"
+        table = pq.read_table(file)
+        sessions = table.to_pandas()
+        sessions.loc[sessions["furthest"] == "pay", name] = other
+        pq.write_table(pa.Table.from_pandas(sessions, schema=table.schema), file)
+        report = check_directory(made_plan, tmp_path, "parquet", made_plan.first, made_plan.stop)
+        wrong = [finding.subject for finding in report.findings_of("relations_hold") if not finding.passed]
+        assert wrong == [f"sessions.{name}"]
+        pq.write_table(table, file)
 
 
 def test_explain_and_manifest_tell_the_chances(rows: dict[str, pd.DataFrame]) -> None:
