@@ -86,11 +86,6 @@ class Steps(RowCount):
         shares = [_UNKNOWN_SHARE if isinstance(share, str) else share for share in self.steps.values()]
         return sum(math.prod(shares[: place + 1]) for place in range(len(shares)))
 
-    @property
-    def options_in_all(self) -> Mapping[str, Any]:
-        """Steps cannot be so many in all: the number takes no place of theirs."""
-        return self.model_dump()
-
     def check(self, table: Table, scope: Scope) -> Iterable[Problem]:
         if table.parent_name is None and not table.comes_with_units:
             hint = "let a table have the rows, and another the steps: `per` that table"

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plotsim_core import Plan, explain, from_mapping, generate_tables, manifest, sizes, slices, write_tables
+from plotsim_core.errors import UsageError
 from plotsim_core.validation.report import check_directory
 from tests.laws.test_table_slices import part_rows
 
@@ -199,6 +200,22 @@ def test_parts_make_the_whole(table: str, rows: dict[str, pd.DataFrame]) -> None
     pd.testing.assert_frame_equal(parts, rows[table], check_dtype=False)
 
 
+def test_a_later_end_moves_no_step(rows: dict[str, pd.DataFrame]) -> None:
+    window = {"start": "2024-01", "end": "2025-03", "every": "month", "span": 12}
+    longer = generate_tables(from_mapping({**RAW, "window": window}, name="visits"))
+    for name in ("sessions", "funnel"):
+        begun = longer[name][longer[name]["date_key"] < 20250101].reset_index(drop=True)
+        pd.testing.assert_frame_equal(begun, rows[name], check_dtype=False)
+
+
+def test_waits_begin_at_the_recorded_moment() -> None:
+    """With clocks that go wrong, a session and its steps are recorded by one of them."""
+    noisy = generate_tables(from_mapping({**RAW, "noise": {"temporal_jitter": 0.5}}, name="visits"))
+    funnel = noisy["funnel"].merge(noisy["sessions"][["session_id", "started_at"]], on="session_id")
+    waits = funnel.groupby("session_id")["gap"].cumsum()
+    assert np.allclose((funnel["at"] - funnel["started_at"]) / pd.Timedelta("1s"), waits, atol=1e-5)
+
+
 def test_kept_rows_wait_for_those_that_are_dropped(rows: dict[str, pd.DataFrame]) -> None:
     """A row that `where` drops keeps its wait: the others have the moments that they have among all."""
     *others, funnel = RAW["tables"]
@@ -234,6 +251,13 @@ def test_a_wait_below_zero_is_none() -> None:
     funnel = rows["funnel"].merge(rows["sessions"][["session_id", "started_at"]], on="session_id")
     waits = (funnel["gap"] - 90).clip(lower=0).groupby(funnel["session_id"]).cumsum()
     assert np.allclose((funnel["at"] - funnel["started_at"]) / pd.Timedelta("1s"), waits, atol=1e-5)
+
+
+def test_steps_are_no_number_in_all() -> None:
+    jobs = {"name": "jobs", "rows": 30, "columns": {"job_id": "id"}}
+    tries = {"name": "tries", "per": "jobs", "rows": {"steps": {"a": 1, "b": 0.5}}, "columns": {"number": "sequence"}}
+    with pytest.raises(UsageError, match="rows of tries are steps, as many as are taken"):
+        from_mapping({"about": "Jobs", "tables": [jobs, tries]}, name="jobs", table_rows={"tries": 9})
 
 
 def test_sizes_are_told_beforehand(rows: dict[str, pd.DataFrame]) -> None:
