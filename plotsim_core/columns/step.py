@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -64,16 +65,10 @@ class Step(ColumnSource):
         else:
             parent = rows_of_units(population, take(row.block.units, row.unit))
             stream, parent_table = table.name, population.dimension
+        shares = count.shares(chances_of(count, parent_table, parent))
         ways = []
-        for name, share in count.shares(chances_of(count, parent_table, parent)):
-            chance, uniform = (
-                float(np.broadcast_to(share, 1)[0]),
-                float(count.uniforms(population.seed, stream, name, parent.address)[0]),
-            )
-            text = "taken" if uniform < chance else "missed"
-            ways.append(
-                WayStep(name, chance, f"the chance of who reached the step before; the uniform {uniform:.4f} says: {text}")
-            )
-            if uniform >= chance:
-                break
+        for name, share in islice(shares, int(row.ordinal[0]) + 1):  # those that were taken, the row's own the last
+            uniform = float(count.uniforms(population.seed, stream, name, parent.address)[0])
+            text = f"the chance of who reached the step before; the uniform {uniform:.4f} is below it"
+            ways.append(WayStep(name, float(np.broadcast_to(share, 1)[0]), text))
         return ways
