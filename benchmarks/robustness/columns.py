@@ -227,6 +227,15 @@ def _count(draw: Draw, star: Star, table: Config) -> Made:
     return {"type": f"count.{draw.one(lines)}"} if lines else None
 
 
+def _last(draw: Draw, star: Star, table: Config) -> Made:
+    lines = [name for name, other in star.tables.items() if other.get("parent_table") == table["name"]]
+    pairs = [(n, c) for n in lines for c in star.tables[n]["columns"] if c["type"].startswith(("range", "choice"))]
+    if not pairs:
+        return None
+    name, column = draw.one(pairs)
+    return {"type": f"last.{name}.{column['name']}"}
+
+
 def _geo(draw: Draw, star: Star, table: Config) -> Made:
     return {"type": f"geo.{draw.one(GEO)}"}
 
@@ -266,6 +275,7 @@ COMPOSERS: dict[str, Composer] = {
     "range": _range,
     "total": _total,
     "count": _count,
+    "last": _last,
     "geo": _geo,
     "metric": lambda draw, star, table: {"type": f"metric.{_metric(draw, star)}"},
     "true": lambda draw, star, table: {"type": f"true.{_metric(draw, star)}"},

@@ -16,6 +16,7 @@ _COUNTS: tuple[Any, ...] = (
     {"lognormal": [2, 0.5], "between": [0, 9]},
     {1: 3, 4: 1},
 )
+_STEPS = {"steps": {"first": 0.9, "second": 0.5, "third": 0.4}}
 
 
 def shapes(draw: Draw, unit: str, metric: str) -> list[Config]:
@@ -23,6 +24,8 @@ def shapes(draw: Draw, unit: str, metric: str) -> list[Config]:
     size = {"type": "range", "range": [1, 999]}
     colour = {"type": "static", "values": ["red", "blue", "grey"]}
     errand = {"errand_no": "sequence", "at": "timestamp", "size": size}
+    wait = draw.one(("minutes(exponential(5))", "hours(size)"))
+    tour = {"tour": "step", "left_at": {"type": "timestamp", "after": "previous", "wait": wait}}
     of_cells: Any = draw.one(([0, 2], 1, {"poisson": 0.6}, {"poisson": metric, "scale": 0.05}))
     tables: dict[str, Config] = {
         "bins": {"rows": draw.whole(1, 30), "columns": {"bin_id": "id", "size": size}},
@@ -37,6 +40,7 @@ def shapes(draw: Draw, unit: str, metric: str) -> list[Config]:
         "badge_days": {"per": ["badges", "period"], "columns": {"size": size, "level": f"metric.{metric}"}},
         "shown": {"per": [unit, "colours", "period"], "columns": {"size": size}},
         "errands": {"per": [unit, "period"], "rows": of_cells, "columns": errand},
+        "errand_tours": {"per": "errands", "rows": _STEPS, "columns": {"tour_no": "sequence", "size": size, **tour}},
         "errand_steps": {"per": "errands", "rows": draw.one(_COUNTS), "columns": {"step_no": "sequence", "size": size}},
     }  # fmt: skip
     wanted = draw.some(list(tables), 1, 5)

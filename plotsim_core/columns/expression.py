@@ -19,17 +19,17 @@ from pydantic import Field
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.dependencies import table_with
 from plotsim_core.columns.formula_dates import as_dates, as_moments
+from plotsim_core.columns.formula_inputs import row_inputs
 from plotsim_core.columns.formula_problems import input_kinds, may_have_nulls, name_problems, value_problems
 from plotsim_core.columns.formula_steps import draw_steps
-from plotsim_core.columns.formula_values import Inputs, formula_value, inputs_of, rounded_value
+from plotsim_core.columns.formula_values import formula_value, rounded_value
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import ColumnSource, add_source, fill
+from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.formula import (
     FormulaError,
     digits_of,
-    draws_of,
     names,
     parse_formula,
 )
@@ -102,28 +102,14 @@ class Expression(ColumnSource):
         except FormulaError:
             return  # reported at the formula
 
-    def _inputs(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> Inputs:
-        """Return what rows have of the columns that the formula reads, and its draws."""
-        columns = {name: table.column(name) for name in names(self.formula)}
-        values = {name: fill(other, table, rows) for name, other in columns.items()}
-        decimals = {name: other.decimal_places for name, other in columns.items()}
-        places = draws_of(self.formula)
-        return inputs_of(
-            values,
-            decimals,
-            len(rows),
-            rows.block.population.dataset.calendar,
-            lambda node: rows.uniforms(table, column, "draw", str(places[id(node)])),
-        )
-
     def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
         with np.errstate(all="ignore"):
-            return draw_steps(self.formula, self._inputs(column, table, row))
+            return draw_steps(self.formula, row_inputs(self.formula, column, table, row))
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         tree = parse_formula(self.formula)
         with np.errstate(all="ignore"):
-            inputs = self._inputs(column, table, rows)
+            inputs = row_inputs(self.formula, column, table, rows)
             result = formula_value(tree, inputs)
             if isinstance(result, pa.Array):
                 return result

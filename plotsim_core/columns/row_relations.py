@@ -15,6 +15,7 @@ from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.row_kind import row_kind
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.columns.source import fill
+from plotsim_core.columns.step_chances import chances_of
 from plotsim_core.config.row_count import MOST, Level, RowCount
 from plotsim_core.config.tables import Table
 from plotsim_core.engine.block import Block, block
@@ -123,6 +124,8 @@ def row_counts_of(table: TablePlan, parent: Rows) -> Integers:
 
     def counts(count: RowCount, positions: Integers | None) -> Integers:
         rows = parent if positions is None else parent.take(positions)
+        if count.step_names:
+            return count.reached(population.seed, table.stream, rows.address, chances_of(count, parent_table, rows))
         level = None
         if count.driver is not None:
             level = _level(parent_table, count.driver, rows)
@@ -146,6 +149,10 @@ def child_counts(population: Population, table: Table, units: Units) -> Integers
 
     def counts(count: RowCount, positions: Integers | None) -> Integers:
         chosen_units = units if positions is None else take(units, positions)
+        if count.step_names:
+            unit_rows = rows_of_units(population, chosen_units)
+            columns = chances_of(count, population.dimension, unit_rows) if count.chance_columns else {}
+            return count.reached(population.seed, table.name, chosen_units.address, columns)
         level = None if count.driver is None else _level_of_units(population, count.driver, chosen_units)
         return counts_by_value(
             count,
@@ -182,10 +189,14 @@ def counts_by_value(
 
 def values_of_units(population: Population, name: str, units: Units) -> ArrowArray:
     """Return what a column of the table of units says of each of some units."""
+    return fill(population.dimension.column(name), population.dimension, rows_of_units(population, units))
+
+
+def rows_of_units(population: Population, units: Units) -> Rows:
+    """Return a row for each of some units."""
     block = Block(population, Slice(population.first, population.first + 1, 0, len(units)), units)
     places = np.arange(len(units), dtype=np.int64)
-    rows = Rows(block=block, address=units.address, unit=places, period=units.arrival)
-    return fill(population.dimension.column(name), population.dimension, rows)
+    return Rows(block=block, address=units.address, unit=places, period=units.arrival)
 
 
 def _by_segment(
@@ -209,9 +220,7 @@ def _by_segment(
 
 def _level_of_units(population: Population, name: str, units: Units) -> Level:
     """Return what a column of the units says of how many rows belong to each."""
-    block = Block(population, Slice(population.first, population.first + 1, 0, len(units)), units)
-    places = np.arange(len(units), dtype=np.int64)
-    return _level(population.dimension, name, Rows(block=block, address=units.address, unit=places, period=units.arrival))
+    return _level(population.dimension, name, rows_of_units(population, units))
 
 
 def _dealt(count: RowCount, table: TablePlan, parent: Rows) -> Integers:

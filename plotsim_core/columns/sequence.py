@@ -43,6 +43,10 @@ class Sequence(ColumnSource):
     step: Whole = 1
     """What is added from one row to the next."""
 
+    @property
+    def number_step(self) -> int:
+        return self.step
+
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return pa.int64()
 

@@ -1,19 +1,35 @@
-"""`timestamp`: when an event happened, as it is recorded; the beginning of the period for other rows."""
+"""`timestamp`: when an event happened, as it is recorded; the beginning of the period for other rows. With `after: previous`
+and a `wait` rows that belong to one row come one after the other (`waits.py`)."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
+from plotsim_core.columns.dependencies import table_with
+from plotsim_core.columns.formula_dates import as_moments
+from plotsim_core.columns.formula_inputs import row_inputs
+from plotsim_core.columns.formula_problems import may_have_nulls
+from plotsim_core.columns.formula_steps import draw_steps
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.columns.waits import check_waits, wait_problems, waits_until
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.formula import FormulaError, names
+from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, row_noun
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.noised import recorded_offsets
+from plotsim_core.engine.steps import Step
+from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import key
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -41,21 +57,62 @@ def moments(table: TablePlan, rows: Rows) -> NDArray[np.datetime64]:
 
 @add_source
 class Timestamp(ColumnSource):
-    """`timestamp`: when an event happened, as it is recorded; the beginning of the period for other rows."""
+    """When an event happened, as it is recorded; the beginning of the period for other rows. With `after: previous` rows
+    that belong to one row come one after the other, each a `wait` after the one before."""
 
     word = "timestamp"
     example = "timestamp"
     needs = frozenset({"period"})
-    is_moment = True
     in_structs = True
+
+    after: Literal["previous"] | None = None
+    """What a moment comes after: that of the row before, among those that belong to the same row; of the first of them that
+    of the row that they belong to."""
+    wait: Annotated[str, Field(min_length=1)] | None = None
+    """How long after it, a formula that gives a span of time, drawn for each row: `minutes(exponential(3))`. One below 0 is
+    none."""
+
+    @property
+    def is_moment(self) -> bool:
+        return self.after is None
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return TYPE
 
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        return check_waits(self.after, self.wait, column, table, scope)
+
+    def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
+        return () if self.wait is None else wait_problems(self.wait, table, dataset)
+
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        if self.wait is not None:
+            return f"Moment of the {row_noun(table)}, {self.wait} after the one before."
         if table.comes_with_units:
             return f"Start of the {dataset.grain.noun} in which the {phrase(dataset.unit)} arrived."
         return f"Moment of the {row_noun(table)}."
 
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        return self.wait is not None and may_have_nulls(self.wait, table_with(self, dataset), dataset)
+
+    def reads(self, table: Table) -> Iterable[Origin]:
+        try:
+            yield from ((table.name, name) for name in (names(self.wait) if self.wait else ()))
+        except FormulaError:
+            return  # reported at the formula
+
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
-        return pa.array(moments(table, rows), TYPE)
+        if self.wait is None:
+            return pa.array(moments(table, rows), TYPE)
+        begins = moments(table, rows).astype("datetime64[us]").astype(np.int64)
+        return as_moments(begins + waits_until(self.wait, column, table, rows))
+
+    def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
+        if self.wait is None:
+            return []
+        seconds = float(waits_until(self.wait, column, table, row)[0]) / 1e6
+        return [
+            Step("after", str(moments(table, row)[0]), f"the moment of the row of {parent_of(table)} that it belongs to"),
+            *draw_steps(self.wait, row_inputs(self.wait, column, table, row)),
+            Step("waits", seconds, "seconds of its own wait and those of the rows before it"),
+        ]

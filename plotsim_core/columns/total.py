@@ -64,7 +64,7 @@ class Total(ColumnSource):
         return type_in(self.table, self.column, dataset)
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-        problems = list(_check_table(self.table, table, scope))
+        problems = list(check_detail_table(self.table, table, scope))
         yield from problems
         declared = scope.tables.get(self.table)
         if problems or declared is None:
@@ -97,7 +97,7 @@ class Total(ColumnSource):
         return self.table, self.column
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
-        detail_table, detail_rows = _detail_rows(self.table, rows)
+        detail_table, detail_rows = detail_rows_of(self.table, rows)
         target_column = detail_table.column(self.column)
         detail_values = fill(target_column, detail_table, detail_rows)
         if pa.types.is_decimal(column.type):
@@ -133,7 +133,7 @@ class Count(ColumnSource):
         return pa.int64()
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-        return _check_table(self.table, table, scope)
+        return check_detail_table(self.table, table, scope)
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         return f"Number of rows of {self.table} that belong to the row."
@@ -143,11 +143,12 @@ class Count(ColumnSource):
         return self.table, None
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
-        _, detail_rows = _detail_rows(self.table, rows)
+        _, detail_rows = detail_rows_of(self.table, rows)
         return pa.array(np.bincount(detail_rows.owner, minlength=len(rows)).astype(np.int64))
 
 
-def _check_table(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
+def check_detail_table(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
+    """Yield a problem if no rows of the table `name` belong to rows of a table."""
     detail_names = [
         other
         for other, declared in scope.tables.items()
@@ -169,7 +170,7 @@ def _check_table(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
         yield Problem("type", f"no rows of a table '{name}' belong to rows of {table.name}", hint)
 
 
-def _detail_rows(name: str, rows: Rows) -> tuple[TablePlan, Rows]:
+def detail_rows_of(name: str, rows: Rows) -> tuple[TablePlan, Rows]:
     """Return (table, detail rows) of rows, by the name of the detail table."""
     table = rows.block.population.table(name)
     return table, kept_rows(

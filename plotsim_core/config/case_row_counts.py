@@ -103,7 +103,8 @@ class ByColumn(RowCount):
             path = f"rows.cases.{key}"
             if count is None:
                 continue
-            if count.total is not None or count.deciding is not None or type(count).of_segment is not RowCount.of_segment:
+            has_no_number = count.total is not None or count.deciding is not None or bool(count.step_names)
+            if has_no_number or type(count).of_segment is not RowCount.of_segment:
                 yield Problem(path, "expected how many rows each parent has", "a number, [least, most], or a distribution")
             else:
                 yield from (replace(p, path=p.path.replace("rows", path, 1)) for p in count.check(table, scope))

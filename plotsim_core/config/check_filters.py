@@ -3,11 +3,12 @@ of columns that say how many rows belong to a row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
 from plotsim_core.config.check_columns import truth_problem
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.filtered import filter_inputs
@@ -74,10 +75,13 @@ def _chooses_rows_of(table: Table, target: Table) -> bool:
 def sound_filters(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of formulas of sound tables that keep some rows."""
     dataset = parts.dataset
+    tables = {table.name: table for table in dataset.all_tables}
     for declaration in parts.tables:
         table = declaration.table
         if table is not None and table.filter is not None:
             yield from (problem.under(declaration.path) for problem in _problems(table, dataset))
+            circles = _circles("where", filter_inputs(table), table, table, tables)
+            yield from (problem.under(declaration.path) for problem in circles)
 
 
 def row_counts(parts: Parts) -> Iterator[Problem]:
@@ -94,9 +98,50 @@ def row_counts(parts: Parts) -> Iterator[Problem]:
         if parent is not None:
             problems = (problem for name in count.drivers for problem in _driver_problems(name, table, parent, dataset))
             yield from map(declaration.placed, problems)
+            problems = (p for name in count.chance_columns for p in _chance_problems(name, table, parent, dataset))
+            yield from map(declaration.placed, problems)
         unit_table = parent or dataset.own_unit_dimension
         if count.deciding is not None and unit_table is not None:
             yield from map(declaration.placed, _deciding_problems(count.deciding, table, unit_table, dataset))
+        if parent is not None:
+            yield from map(declaration.placed, _circles("rows", count.read_columns, table, parent, tables))
+
+
+def _circles(
+    word: str, read_names: Sequence[str], table: Table, owner: Table, tables: Mapping[str, Table]
+) -> Iterator[Problem]:
+    """Yield which of some columns of `owner`, by which it is decided what rows a table has (`word`), are made of these rows,
+    by way of other tables."""
+    for name in read_names:
+        own_columns = list(_read_columns(owner, (name,)))  # those of the row itself are told elsewhere
+        pending, visited = [(owner.name, name)], set[Origin]()
+        while pending:
+            origin = pending.pop()
+            reader = tables.get(origin[0])
+            column = next((other for other in (reader.columns if reader else ()) if other.name == origin[1]), None)
+            if origin in visited or reader is None or column is None:
+                continue
+            visited.add(origin)
+            pending += column.depends_on(reader)
+            detail_table = tables.get(column.source.detail_table or "")
+            pending += detail_table.row_origins() if detail_table is not None else ()
+            if column not in own_columns and _belongs_to(detail_table, table, tables):
+                message = (
+                    f"{owner.name}.{name} follows from {reader.name}.{column.name}, which is made of rows of {table.name}"
+                )
+                yield Problem(word, message, "name a column that is known before them")
+                break
+
+
+def _belongs_to(rows: Table | None, table: Table, tables: Mapping[str, Table]) -> bool:
+    """Return whether rows of a table are those of another one, or belong to them at any depth."""
+    visited = set[str]()
+    while rows is not None and rows.name not in visited:
+        if rows.name == table.name:
+            return True
+        visited.add(rows.name)
+        rows = tables.get(rows.parent_name or "")
+    return False
 
 
 def _driver_problems(name: str, table: Table, parent: Table, dataset: Dataset) -> Iterator[Problem]:
@@ -112,10 +157,28 @@ def _driver_problems(name: str, table: Table, parent: Table, dataset: Dataset) -
     if kind_of_type(type_) not in ("whole", "number"):
         yield Problem("rows", f"{parent.name}.{name} is {noun_of(type_)}, and no number of rows")
     for column in _read_columns(parent, (name,)):
-        if column.source.summand is not None:
+        if column.source.detail_table is not None:
             yield Problem(
                 "rows", f"{parent.name}.{column.name} adds up rows that belong to a row, so it is known after them"
             )
+
+
+def _chance_problems(name: str, table: Table, parent: Table, dataset: Dataset) -> Iterator[Problem]:
+    """Yield why a column of a parent, if it has it, cannot say the share of a step."""
+    column = next((other for other in parent.all_columns(dataset) if other.name == name), None)
+    if column is None:
+        return
+    type_ = column_type(column, dataset)
+    if parent.is_unit_dimension and changing_sources(column, parent):
+        message = f"{parent.name}.{name} changes with time, and a unit takes its steps once for life"
+        yield Problem("rows.steps", message, "name a column that stays as it is")
+    elif kind_of_type(type_) not in ("whole", "number", "bool"):
+        hint = "a share is a number from 0 to 1, or true or false"
+        yield Problem("rows.steps", f"{parent.name}.{name} is {noun_of(type_)}, and no share of a step", hint)
+    for other in _read_columns(parent, (name,)):
+        if other.source.detail_table is not None:
+            message = f"{parent.name}.{other.name} is made of rows that belong to a row, so it is known after them"
+            yield Problem("rows.steps", message)
 
 
 def _deciding_problems(name: str, table: Table, parent: Table, dataset: Dataset) -> Iterator[Problem]:
@@ -129,7 +192,7 @@ def _deciding_problems(name: str, table: Table, parent: Table, dataset: Dataset)
     elif pa.types.is_nested(column_type(column, dataset)):
         yield Problem("rows.by", f"{parent.name}.{name} has lists or records, which are no single value")
     for other in _read_columns(parent, (name,)):
-        if other.source.summand is not None:
+        if other.source.detail_table is not None:
             message = f"{parent.name}.{other.name} adds up rows that belong to a row, so it is known after them"
             yield Problem("rows.by", message)
 
@@ -140,7 +203,7 @@ def _problems(table: Table, dataset: Dataset) -> Iterator[Problem]:
     if problem is not None:
         yield Problem("where", problem.message, problem.hint)
     for column in _read_columns(table, filter_inputs(table)):
-        if column.source.summand is not None:
+        if column.source.detail_table is not None:
             message = f"{column.name} adds up rows that belong to a row of {table.name}, which are there if it is kept"
             yield Problem("where", message)
         elif column.source.target_name is not None and column.name not in table.parent_keys:

@@ -76,8 +76,6 @@ class DeclaredSource(Part):
     """Whether another source says the same today; the reference leaves it out."""
     numbers_rows: ClassVar[bool] = False
     """Whether a column holds the number of a row in what it belongs to, which tells it from its siblings."""
-    is_moment: ClassVar[bool] = False
-    """Whether a column holds the recorded moments of rows."""
     is_stage: ClassVar[bool] = False
     """Whether a column holds the stage of the lifecycle that a row is in."""
     is_measure: ClassVar[bool] = False
@@ -183,6 +181,11 @@ class DeclaredSource(Part):
         return None
 
     @property
+    def is_moment(self) -> bool:
+        """Whether a column holds the recorded moments of rows, which lie in their periods."""
+        return False
+
+    @property
     def is_key(self) -> bool:
         """Whether a column is the key of its table."""
         return False
@@ -237,6 +240,22 @@ class DeclaredSource(Part):
     def summand(self) -> tuple[str, str | None] | None:
         """The detail table that is added up, and its column (None: its rows are counted); None for what is no total."""
         return None
+
+    @property
+    def number_step(self) -> int:
+        """What a number of a row is above that of the row before it, of a column that numbers rows; 0 for others."""
+        return 0
+
+    @property
+    def last_path(self) -> tuple[str, str] | None:
+        """The detail table, and the column of its last row that is shown; None for what shows none."""
+        return None
+
+    @property
+    def detail_table(self) -> str | None:
+        """The table whose rows that belong to a row its value is made of; None for what is made of none."""
+        path = self.summand or self.last_path
+        return None if path is None else path[0]
 
     @property
     def shown_metric(self) -> str | None:

@@ -59,6 +59,7 @@ BUILT_IN_NAMES = frozenset(
         "bridges_within_bounds",
         "sources_mapped",
         "sources_as_declared",
+        "steps_as_declared",
         "in_store",
         "fresh",
         "nothing_broken",

@@ -69,7 +69,7 @@ def _with_table_rows(raw: Mapping[str, Any], table_rows: Mapping[str, int]) -> M
         elif section == "dimensions" and is_listed(table):
             sections[section][index] = {**table, "count": rows}
         elif section == "tables" and (_has_total(table) or _is_child_of_plain_table(raw, index)):
-            sections[section][index] = {**table, "rows": _with_total(table.get("rows", 1), rows)}
+            sections[section][index] = {**table, "rows": _with_total(name, table.get("rows", 1), rows)}
         elif section == "tables" and isinstance(table["per"], str) and table["per"] in entries:
             message = (
                 f"{name} has rows for each of {table['per']}, and a number in all is dealt out to rows of plain tables alone"
@@ -86,14 +86,16 @@ def _has_total(table: Mapping[str, Any]) -> bool:
     return isinstance(rows, Mapping) and "exact" in rows
 
 
-def _with_total(written: Any, total: int) -> Any:
+def _with_total(name: str, written: Any, total: int) -> Any:
     """Return a number of rows as written with so many in all; one that cannot be read stays, and is told when it is
-    loaded."""
+    loaded. Raises UsageError for steps, which follow from their shares."""
     try:
-        options = read_row_count(written).options_in_all
+        count = read_row_count(written)
     except ProblemError:
         return written
-    return {"exact": total, **options}
+    if count.step_names:
+        raise UsageError(f"rows of {name} are steps, as many as are taken; change their shares")
+    return {"exact": total, **count.options_in_all}
 
 
 def _is_child_of_plain_table(raw: Mapping[str, Any], index: int) -> bool:

@@ -7,7 +7,7 @@ mapping whose first key is the word of the member: `3`, `[1, 5]`, `visits`, `{ p
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
@@ -99,6 +99,29 @@ class RowCount(Part):
         """Return the number of parents with a value of the deciding column, None for all values without one of their own;
         None where they have no rows."""
         return self
+
+    @property
+    def step_names(self) -> tuple[str, ...]:
+        """The names of the steps that rows are, in their order; empty where rows are no steps."""
+        return ()
+
+    @property
+    def chance_columns(self) -> tuple[str, ...]:
+        """The columns of the parent that say shares of steps."""
+        return ()
+
+    def shares(self, columns: Mapping[str, Floats]) -> Iterator[tuple[str, Floats | float]]:
+        """Yield each step with its share, of what parents have in the columns that say shares."""
+        return iter(())
+
+    def uniforms(self, seed: int, stream: str, step: str, address: Words) -> Floats:
+        """Return the uniform by which each parent takes a step, of a number of rows that are steps."""
+        raise TypeError(f"{self.word} has no steps")
+
+    def reached(self, seed: int, stream: str, address: Words, columns: Mapping[str, Floats]) -> Integers:
+        """Return how many steps of the table `stream` each of some parents takes, of what they have in the columns that say
+        shares."""
+        raise TypeError(f"{self.word} has no steps")
 
     @property
     def total(self) -> int | None:

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.config import case_row_counts, drawn_row_counts, listed_row_counts  # noqa: F401 - members of the family
+from plotsim_core.config import (  # noqa: F401 - members of the family
+    case_row_counts,
+    drawn_row_counts,
+    listed_row_counts,
+    step_row_counts,
+)
 from plotsim_core.config.model import MOST_NUMBERED, ROWS, Group, Name, is_name, without_fraction
 from plotsim_core.config.row_count import (
     MOST,
@@ -222,7 +227,7 @@ class OfSegments(RowCount):
             path = f"rows.segments.{name}"
             if names and name not in names:
                 yield Problem(path, f"no segment is named '{name}'", did_you_mean(name, names))
-            elif count.total is not None or count.deciding is not None or isinstance(count, OfSegments):
+            elif count.total is not None or count.deciding is not None or count.step_names or isinstance(count, OfSegments):
                 yield Problem(path, "expected how many rows each unit has", "a number, or [least, most]")
             else:
                 yield from (replace(p, path=p.path.replace("rows", path, 1)) for p in count.check(table, scope))

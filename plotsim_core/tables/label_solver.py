@@ -120,8 +120,9 @@ def _closure(tables: dict[str, TablePlan], pending: list[Origin]) -> set[Origin]
         for other in table.all_columns if table is not None else ():
             if table is not None and other.name == origin[1]:
                 pending += other.spec.depends_on(table.spec)
-                target = tables.get(other.spec.source.target_name or "")
-                pending += target.spec.row_origins() if target is not None else ()
+                for name in (other.spec.source.target_name, other.spec.source.detail_table):
+                    target = tables.get(name or "")
+                    pending += target.spec.row_origins() if target is not None else ()
     return visited
 
 

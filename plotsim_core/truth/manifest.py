@@ -230,6 +230,7 @@ def _table(plan: Plan, stored: TablePlan, rows: int | None) -> dict[str, Any]:
         "description": table.description,
         "rows": rows,
         "of": table.shown_table or None,
+        **_steps(table),
         "key": list(table.key),
         "time": table.time,
         **({"delivered": DELIVERED} if stored.time == DELIVERED else {}),
@@ -247,6 +248,12 @@ def _cadence(plan: Plan, table: TablePlan) -> dict[str, str]:
         "load": table_cadence.load,
         **({} if table_cadence.every is None else {"every": table_cadence.every}),
     }
+
+
+def _steps(table: TablePlan) -> dict[str, Any]:
+    """Return the shares of the steps that rows of a table are, as declared."""
+    count = table.spec.row_count
+    return {} if count is None or not count.step_names else count.model_dump()
 
 
 def _column(column: ColumnPlan) -> dict[str, Any]:

@@ -33,6 +33,8 @@ _TOLERANCE = 1e-9
 """The relative tolerance of a sum: numbers stored as texts are rounded."""
 _SUM = quoted("sum of parts")
 """A column alias that no table has."""
+_LAST = quoted("last of parts")
+"""Another one."""
 
 
 def _relations_of(population: Population, table: TablePlan) -> Iterator[Relation]:
@@ -44,6 +46,8 @@ def _relations_of(population: Population, table: TablePlan) -> Iterator[Relation
             yield from _lookup_relations(population, table, column, source.lookup_path)
         if source.summand is not None:
             yield from _total_relations(population, table, column, *source.summand)
+        if source.last_path is not None:
+            yield from _last_relations(population, table, column, *source.last_path)
 
 
 def _other_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
@@ -177,6 +181,39 @@ def _total_relations(
             f"FROM {store.relation(table)} AS t LEFT JOIN parts ON {join} {is_stored}GROUP BY 1 ORDER BY 1"
         )
         return tally_finding(f"{table.name}.{column.name}", f"values are not the sum over {other.name}", store.arrow(sql))
+
+    yield Relation((other.name,), judge)
+
+
+def _last_relations(
+    population: Population, table: TablePlan, column: ColumnPlan, detail_table: str, shown_name: str
+) -> Iterator[Relation]:
+    """Yield the relation of a column with the last row of each row, of detail tables that store which that is."""
+    other = population.table(detail_table)
+    shown, place = other.column(shown_name), place_column(other.spec)
+    column_pairs = _join_columns(population, table, other)
+    is_stored = not shown.spec.hidden and place is not None and not place.hidden and shown.type == column.type
+    if not column_pairs or table.time is None or other.time is None or not is_stored or place is None:
+        return
+    joined_columns = ", ".join(quoted(detail_column) for _, detail_column in column_pairs)
+    join = " AND ".join(f"t.{quoted(key)} = parts.{quoted(detail_column)}" for key, detail_column in column_pairs)
+    value, time, detail_time = f"t.{quoted(column.name)}", quoted(table.time), quoted(other.time)
+    fault = f"{value} <> {_LAST}" if column.spec.nulls is not None else f"{value} IS DISTINCT FROM {_LAST}"
+
+    order = f"{quoted(place.name)} {'DESC' if place.source.number_step < 0 else 'ASC'}"
+
+    def judge(store: StoredData) -> Finding:
+        sql = (
+            f"WITH parts AS (SELECT {joined_columns}, last({quoted(shown_name)} ORDER BY {order}) "
+            f"AS {_LAST} FROM {store.relation(other)} GROUP BY {joined_columns}), "
+            f"there AS (SELECT DISTINCT {detail_time} FROM {store.relation(other)}) "
+            f"SELECT t.{time} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {fault}) AS faults "
+            f"FROM {store.relation(table)} AS t LEFT JOIN parts ON {join} "
+            f"WHERE t.{time} IN (FROM there) GROUP BY 1 ORDER BY 1"
+        )
+        return tally_finding(
+            f"{table.name}.{column.name}", f"values are not those of the last row of {other.name}", store.arrow(sql)
+        )
 
     yield Relation((other.name,), judge)
 

@@ -96,6 +96,24 @@ HOLES: dict[str, Any] = {
             ],
         }
     ],
+    "tables": [
+        {
+            "name": "visits",
+            "per": ["shop", "period"],
+            "rows": 2,
+            "columns": {"visit_id": "id", "last_rank": "last.hops.rank"},
+        },
+        {
+            "name": "hops",
+            "per": "visits",
+            "rows": {"steps": {"in": 0.7, "on": 0.5}},
+            "columns": {
+                "hop_no": "sequence",
+                "rank": {"type": "range", "range": [1, 3]},
+                "at": {"type": "timestamp", "after": "previous", "wait": "minutes(1 / (rank - 1))"},
+            },
+        },
+    ],
 }  # fmt: skip
 
 

@@ -159,6 +159,11 @@ CASES = {
         "fct_support_tickets.is_upset",
         {"fct_support_tickets": "UPDATE t SET is_upset = true WHERE rowid % 8 = 0"},
     ),
+    "a step that is taken too seldom": Case(
+        "steps_as_declared",
+        "onboarding.import",
+        {"onboarding": "UPDATE t SET step = 'invite' WHERE step = 'import' AND hash(rowid) % 2 = 0"},
+    ),
     "a shuffled metric": Case(
         "means_follow_trajectory",
         "nps",
@@ -336,6 +341,14 @@ def plan() -> Plan:
             {"name": "log_user", "changes_of": "dim_user"},
         ],
     }
+    shown["tables"] = [
+        {
+            "name": "onboarding",
+            "per": "company",
+            "rows": {"steps": {"invite": 1, "import": 0.6}},
+            "columns": {"place": "sequence", "step": "step"},
+        }
+    ]
     shown["metrics"] = [
         {**metric, "growth": "10% a year"} if metric["name"] == "mrr" else metric for metric in raw["metrics"]
     ]

@@ -17,8 +17,19 @@ COUNTS = (
     {"lognormal": [2, 0.8], "between": [0, 9]},
     {"zipf": 2.0, "between": [1, 5]},
     {1: 3, 4: 1},
+    {"steps": {"one": 0.9, "two": 0.5}},
 )
 BY_TONE = {"by": "tone", "cases": {"dark": [0, 3], "light": {"poisson": 2}, "else": 1}}
+FUNNEL = {
+    "rows": {"steps": {"view": 1, "cart": "p_cart", "order": 0.6}},
+    "columns": [
+        {"name": "number", "type": "sequence"},
+        {"name": "step", "type": "step"},
+        {"name": "gap", "type": "= exponential(900)", "hidden": True},
+        {"name": "at", "type": "timestamp", "after": "previous", "wait": "minutes(gap) - seconds(uniform(0, 9))"},
+    ],
+}
+"""Steps of visits, at moments of their own that may lie in later periods."""
 DEALT = ({"exact": 60}, {"exact": 60, "shape": 0.5}, {"exact": 60, "zipf": 1.0})
 
 
@@ -89,6 +100,7 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
             ],
         },
         "things": {"per": "visits", "rows": count(), "columns": [number, size]},
+        "tours": {"per": "visits", **FUNNEL, **({"where": "gap < 2000"} if draw(st.booleans()) else {})},
         "marks": {"per": "things", "rows": [0, 2], "columns": [{"name": "mark_id", "type": "id"}, size]},
     }  # fmt: skip
     if "units" in raw:
@@ -97,7 +109,8 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
         "parts": ["bins"], "screws": ["parts"], "stands": ["bins", "kinds"], "stock": ["bins", "kinds"], "words": ["calls"],
         "replies": ["calls"], "answers": ["calls", "replies"],
         "charms": ["rings"], "notches": ["keys"], "teeth": ["notches"], "cuts": ["notches"],
-        "seen": ["keys"], "shown": ["kinds"], "visits": ["bins"], "things": ["visits"], "marks": ["things"],
+        "seen": ["keys"], "shown": ["kinds"], "visits": ["bins"], "things": ["visits"], "tours": ["visits"],
+        "marks": ["things"],
     }  # fmt: skip
     unit = next(table for table in raw["dimensions"] if table.get("per") == "unit" and "count" not in table)
     has_pegs = any(column["name"] == "pegs" for column in unit["columns"])
@@ -107,6 +120,13 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
     wanted = draw(st.lists(st.sampled_from([*tables]), min_size=1, max_size=4, unique=True))
     for name in wanted:
         wanted += [parent for parent in needs.get(name, []) if parent not in wanted]
+    if "tours" in wanted:
+        tables["visits"]["columns"] += [
+            {"name": "p_cart", "type": "= size / 9999", "hidden": True},
+            {"name": "tour_steps", "type": "count.tours"},
+            {"name": "furthest", "type": "last.tours.step"},
+            {"name": "left_at", "type": "last.tours.at"},
+        ]
     written = raw.get("tables", [])
     names = {table["name"] for section in ("dimensions", "facts", "events") for table in raw.get(section) or []}
     raw["tables"] = [*written, *({"name": name, **tables[name]} for name in tables if name in wanted and name not in names)]
