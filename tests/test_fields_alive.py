@@ -310,6 +310,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "last.of": ("facts[2].columns[8].type", "last.fct_line.quantity"),
     "timestamp.after": ("tables[15].columns[2]", {"name": "at", "type": "timestamp"}),
     "timestamp.wait": ("tables[15].columns[2].wait", "minutes(4)"),
+    "timestamp.between": ("tables[15].columns[4].between", ["until", "at"]),
     "count.table": ("facts[2].columns[4]", {"name": "lines", "type": "static.x"}),
     "expression.formula": ("facts[3].columns[5].formula", "quantity * price / 4"),
     "ref.distinct": ("facts[3].columns[6].distinct", False),

@@ -15,9 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray
+from plotsim_core.columns.recorded_moments import moments
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
-from plotsim_core.columns.timestamp import TYPE, moments
+from plotsim_core.columns.timestamp import TYPE
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_columns import column
 from plotsim_core.config.tables import Column, Table

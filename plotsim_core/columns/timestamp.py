@@ -1,118 +1,106 @@
-"""`timestamp`: when an event happened, as it is recorded; the beginning of the period for other rows. With `after: previous`
-and a `wait` rows that belong to one row come one after the other (`waits.py`)."""
+"""`timestamp`: when an event happened, as it is recorded; the beginning of the period for other rows; or a moment that other
+ones place: a wait after one (`waits.py`), or in a span (`moments_between.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.dependencies import table_with
 from plotsim_core.columns.formula_dates import as_moments
-from plotsim_core.columns.formula_inputs import row_inputs
-from plotsim_core.columns.formula_problems import may_have_nulls
-from plotsim_core.columns.formula_steps import draw_steps
-from plotsim_core.columns.row_relations import parent_of
+from plotsim_core.columns.moments_between import Between
+from plotsim_core.columns.recorded_moments import moments
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
-from plotsim_core.columns.waits import check_waits, wait_problems, waits_until
+from plotsim_core.columns.waits import Waits
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.formula import FormulaError, names
+from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, row_noun
 from plotsim_core.config.words import phrase
-from plotsim_core.engine.noised import recorded_offsets
 from plotsim_core.engine.steps import Step
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import key
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 TYPE = pa.timestamp("us")
 
 
-def moments(table: TablePlan, rows: Rows) -> NDArray[np.datetime64]:
-    """Return the recorded moments of rows of a table: the true moments with temporal jitter, or the starts of the periods of
-    rows without moments. A detail row has the moment of its parent row."""
-    population = rows.block.population
-    if len(rows.moment) != len(rows):
-        return population.grain.starts(rows.period).astype("datetime64[us]")
-    if population.dataset.noise.temporal_jitter == 0:
-        return rows.moment
-    if rows.parent is not None:
-        return moments(population.table(parent_of(table) or ""), rows.parent)[rows.owner]
-    starts, stops = (
-        population.grain.starts(rows.period + offset).astype("datetime64[us]").astype(np.int64) for offset in (0, 1)
-    )
-    elapsed = rows.moment.astype("datetime64[us]").astype(np.int64) - starts
-    stream = key(population.seed, "temporal jitter", table.stream)
-    result = starts + recorded_offsets(population.dataset.noise, stream, rows.address, elapsed, stops - starts)
-    return result.astype("datetime64[us]")
-
-
 @add_source
 class Timestamp(ColumnSource):
-    """When an event happened, as it is recorded; the beginning of the period for other rows. With `after: previous` rows
-    that belong to one row come one after the other, each a `wait` after the one before."""
+    """When an event happened, as it is recorded; the beginning of the period for other rows. With `after` and `wait` a
+    moment that comes a while after another one, with `between` one in a span."""
 
     word = "timestamp"
     example = "timestamp"
     needs = frozenset({"period"})
     in_structs = True
 
-    after: Literal["previous"] | None = None
-    """What a moment comes after: that of the row before, among those that belong to the same row; of the first of them that
-    of the row that they belong to."""
+    after: Name | None = None
+    """What a moment comes after: that of a column of the row, a moment or a date; or `previous`, the row before among those
+    that belong to the same row, and for the first of them the row that they belong to."""
     wait: Annotated[str, Field(min_length=1)] | None = None
-    """How long after it, a formula that gives a span of time, drawn for each row: `minutes(exponential(3))`. One below 0 is
-    none."""
+    """How long after it: `3 days`, `2 working days`, or a formula of a span of time that is drawn for each row,
+    `minutes(exponential(3))`; also one of a number before its unit, `2 + poisson(3) working days`. One below 0 is none."""
+    between: tuple[Name, Name] | None = None
+    """Two columns of the row, moments or dates, between which a moment lies. Those of rows that belong to one row are in the
+    order of these."""
+
+    @property
+    def _placing(self) -> Waits | Between | None:
+        if self.between is not None:
+            return Between(*self.between)
+        return None if self.after is None or self.wait is None else Waits(self.after, self.wait)
 
     @property
     def is_moment(self) -> bool:
-        return self.after is None
+        return self._placing is None
+
+    @property
+    def value_bounds(self) -> tuple[str | None, str | None]:
+        return (None, None) if self._placing is None else self._placing.bounds
+
+    @property
+    def formula_texts(self) -> tuple[str, ...]:
+        return () if self.after is None or self.wait is None else Waits(self.after, self.wait).formula_texts
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return TYPE
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-        return check_waits(self.after, self.wait, column, table, scope)
+        if self.between is not None and (word := "after" if self.after else "wait" if self.wait else ""):
+            yield Problem("between", f"says where moments lie, and so does `{word}`", "write one of them")
+        elif self.after is not None and self.wait is None:
+            yield Problem("wait", "is missing: how long after it", "wait: minutes(exponential(3))")
+        elif self.wait is not None and self.after is None:
+            yield Problem("wait", "has no effect without `after`", "after: previous, or after: COLUMN")
+        elif self._placing is not None:
+            yield from self._placing.check(column, table, scope)
 
     def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
-        return () if self.wait is None else wait_problems(self.wait, table, dataset)
+        return () if self._placing is None else self._placing.problems(table, dataset)
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
-        if self.wait is not None:
-            return f"Moment of the {row_noun(table)}, {self.wait} after the one before."
+        if self._placing is not None:
+            return f"Moment of the {row_noun(table)}, {self._placing.statement}."
         if table.comes_with_units:
             return f"Start of the {dataset.grain.noun} in which the {phrase(dataset.unit)} arrived."
         return f"Moment of the {row_noun(table)}."
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
-        return self.wait is not None and may_have_nulls(self.wait, table_with(self, dataset), dataset)
+        return self._placing is not None and self._placing.may_have_nulls(table_with(self, dataset), dataset)
 
     def reads(self, table: Table) -> Iterable[Origin]:
-        try:
-            yield from ((table.name, name) for name in (names(self.wait) if self.wait else ()))
-        except FormulaError:
-            return  # reported at the formula
+        yield from () if self._placing is None else ((table.name, name) for name in self._placing.inputs)
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
-        if self.wait is None:
+        if self._placing is None:
             return pa.array(moments(table, rows), TYPE)
-        begins = moments(table, rows).astype("datetime64[us]").astype(np.int64)
-        return as_moments(begins + waits_until(self.wait, column, table, rows))
+        return as_moments(self._placing.moments(column, table, rows))
 
     def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
-        if self.wait is None:
-            return []
-        seconds = float(waits_until(self.wait, column, table, row)[0]) / 1e6
-        return [
-            Step("after", str(moments(table, row)[0]), f"the moment of the row of {parent_of(table)} that it belongs to"),
-            *draw_steps(self.wait, row_inputs(self.wait, column, table, row)),
-            Step("waits", seconds, "seconds of its own wait and those of the rows before it"),
-        ]
+        return [] if self._placing is None else self._placing.row_steps(column, table, row)

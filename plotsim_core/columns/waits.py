@@ -1,67 +1,188 @@
-"""`after: previous` with `wait: minutes(exponential(3))` beside a timestamp: the moments of rows that belong to one row, one
-after the other.
+"""`after: previous` or `after: ordered_at` with a `wait` beside a timestamp: moments that come a while after others.
 
-The first comes a wait after the moment of the row that they belong to, each other one a wait after the one before. The waits
-of the rows before a row are drawn again at their own addresses, so that a row is made without them.
+After `previous`, the first of the rows that belong to one row comes a wait after the moment of that row, each other one a
+wait after the one before. The waits of the rows before a row are drawn again at their own addresses, so that a row is made
+without them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from plotsim_core.columns.formula_dates import days_of, moments_of
 from plotsim_core.columns.formula_inputs import row_inputs
-from plotsim_core.columns.formula_problems import input_kinds, name_problems, value_problems
+from plotsim_core.columns.formula_problems import input_kinds, may_have_nulls, name_problems, value_problems
+from plotsim_core.columns.formula_steps import draw_steps
 from plotsim_core.columns.formula_values import formula_value
-from plotsim_core.columns.row_relations import child_rows
+from plotsim_core.columns.moment_inputs import (
+    may_lack_moments,
+    moment_name_problems,
+    moment_text,
+    moment_type_problems,
+    moments_in,
+)
+from plotsim_core.columns.recorded_moments import moments
+from plotsim_core.columns.row_relations import child_rows, parent_of
 from plotsim_core.columns.rows import Rows, sibling_numbers
+from plotsim_core.columns.working_days import WORKING_DAYS
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.formula import parse_formula
+from plotsim_core.config.formula import FormulaError, names, parse_formula
 from plotsim_core.config.formula_kinds import kind_of
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
+from plotsim_core.engine.steps import Step
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
+PREVIOUS = "previous"
 _LONGEST = 10**16
 """Most microseconds of a wait, about 317 years."""
+_MOST_DAYS = 100_000
+"""Most working days of one, more than 317 years of them."""
+_AMOUNT = re.compile(r"(?P<amount>.*?\S)\s+(?P<unit>second|minute|hour|day|week|working day)s?")
+_EXAMPLE = "write it like 3 days, 2 working days, or minutes(exponential(3))"
 
 
-def check_waits(after: str | None, wait: str | None, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    """Yield what is wrong with the waits of a column in this place."""
-    if after is None and wait is None:
-        return
-    if wait is None:
-        yield Problem("wait", "is missing: how long after the one before", "wait: minutes(exponential(3))")
-    elif after is None:
-        yield Problem("wait", "has no effect without after: previous")
-    elif table.parent_name is None:
-        message = f"rows of {table.name} belong to no row that others belong to"
-        yield Problem("after", message, "add to another column: = at + minutes(3)")
-    else:
-        yield from name_problems(wait, "wait", column, table, scope)
+@dataclass(frozen=True)
+class Wait:
+    """How long a wait is: a formula that gives a span of time, or a number of working days."""
+
+    formula: str
+    in_working_days: bool
 
 
-def wait_problems(wait: str, table: Table, dataset: Dataset) -> Iterable[Problem]:
-    """Yield why a formula over sound columns gives no wait."""
-    problems = list(value_problems(wait, "wait", table, dataset))
-    yield from problems
-    if not problems and kind_of(parse_formula(wait), input_kinds(wait, table, dataset)) != "span":
-        yield Problem("wait", "expected a span of time", "say what it counts: seconds(40), minutes(exponential(3))")
+def read_wait(text: str) -> Wait:
+    """Return the wait that a text says: a formula of a span, or one of a number before a unit (`3 days`)."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None or _is_formula(text):
+        return Wait(text, False)
+    amount, unit = match["amount"], match["unit"]
+    return Wait(amount, True) if unit == "working day" else Wait(f"{unit}s({amount})", False)
 
 
-def waits_until(wait: str, column: ColumnPlan, table: TablePlan, rows: Rows) -> Floats:
-    """Return the microseconds from the moment of the row that each row belongs to until its own: its wait and those of the
-    rows before it. A wait below 0 is none; one that is null has no moment after it: NaN."""
-    siblings, places = _with_earlier(rows)
-    with np.errstate(all="ignore"):
-        waits: Floats = formula_value(parse_formula(wait), row_inputs(wait, column, table, siblings))
-    is_unknown = np.isnan(waits)
-    lengths = np.clip(np.where(is_unknown, 0.0, waits), 0.0, _LONGEST).astype(np.int64)
-    unknown_counts = _running(is_unknown.astype(np.int64), siblings)[places]
-    return np.where(unknown_counts > 0, np.nan, _running(lengths, siblings)[places].astype(np.float64))
+def _is_formula(text: str) -> bool:
+    try:
+        parse_formula(text)
+    except FormulaError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Moments that come a `wait` after those of the column `after`, or after the row before (`previous`)."""
+
+    after: str
+    wait: str
+
+    @cached_property
+    def length(self) -> Wait:
+        return read_wait(self.wait)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether rows that belong to one row come one after the other."""
+        return self.after == PREVIOUS
+
+    @property
+    def statement(self) -> str:
+        return f"{self.wait} after {'the one before' if self.is_chain else self.after}"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        try:
+            formula_names = tuple(names(self.length.formula))
+        except FormulaError:  # reported at the formula
+            formula_names = ()
+        return formula_names if self.is_chain else (self.after, *formula_names)
+
+    @property
+    def formula_texts(self) -> tuple[str, ...]:
+        formula = self.length.formula
+        return (f"add_working_days({self.after}, {formula})",) if self.length.in_working_days else (formula,)
+
+    @property
+    def bounds(self) -> tuple[str | None, str | None]:
+        return None if self.is_chain else self.after, None
+
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        if not self.is_chain:
+            yield from moment_name_problems(self.after, "after", column, table, scope)
+            if self.after == column.name:
+                return
+        elif table.parent_name is None:
+            message = f"rows of {table.name} belong to no row that others belong to"
+            yield Problem("after", message, "name a column whose moments they come after: after: ordered_at")
+            return
+        if _is_formula(self.length.formula):
+            yield from name_problems(self.length.formula, "wait", column, table, scope)
+        else:
+            yield Problem("wait", f"expected how long a wait is, found '{self.wait}'", _EXAMPLE)
+
+    def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
+        if not self.is_chain:
+            yield from moment_type_problems(self.after, "after", table, dataset)
+        formula, in_working_days = self.length.formula, self.length.in_working_days
+        problems = list(value_problems(formula, "wait", table, dataset))
+        yield from problems
+        kind = None if problems else kind_of(parse_formula(formula), input_kinds(formula, table, dataset))
+        if kind is not None and (kind not in ("whole", "number") if in_working_days else kind != "span"):
+            noun = "a number of working days" if in_working_days else "a span of time"
+            yield Problem("wait", f"expected {noun}", _EXAMPLE)
+
+    def may_have_nulls(self, table: Table, dataset: Dataset) -> bool:
+        lacks_begin = not self.is_chain and may_lack_moments((self.after,), table, dataset)
+        return lacks_begin or may_have_nulls(self.length.formula, table, dataset)
+
+    def moments(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> Floats:
+        """Return the microseconds of the moments of rows. A wait below 0 is none; after one that is null there is no moment:
+        NaN."""
+        begins = self._begins(table, rows)
+        lengths = self._lengths(column, table, rows)
+        if not self.length.in_working_days:
+            return begins + lengths
+        days = days_of(begins)
+        is_known = ~np.isnan(begins) & ~np.isnan(lengths)
+        ends = np.full(len(rows), np.nan)
+        if is_known.any():
+            calendar = rows.block.population.dataset.calendar
+            ends[is_known] = WORKING_DAYS["add_working_days"](calendar, days[is_known], lengths[is_known])
+        return moments_of(ends) + (begins - moments_of(days))
+
+    def _begins(self, table: TablePlan, rows: Rows) -> Floats:
+        """Return the moments that waits begin at: in a chain those of the rows that rows belong to."""
+        if not self.is_chain:
+            return moments_in(self.after, table, rows)
+        return moments(table, rows).astype("datetime64[us]").astype(np.int64).astype(np.float64)
+
+    def _lengths(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> Floats:
+        """Return the wait of each row, with those of the rows before it in a chain: microseconds or whole working days."""
+        siblings, places = _with_earlier(rows) if self.is_chain else (rows, np.arange(len(rows), dtype=np.int64))
+        formula, most = self.length.formula, _MOST_DAYS if self.length.in_working_days else _LONGEST
+        with np.errstate(all="ignore"):
+            waits: Floats = formula_value(parse_formula(formula), row_inputs(formula, column, table, siblings))
+        is_unknown = np.isnan(waits)
+        lengths = np.clip(np.where(is_unknown, 0.0, waits), 0.0, most).astype(np.int64)
+        if not self.is_chain:
+            return np.where(is_unknown, np.nan, lengths.astype(np.float64))
+        unknown_counts = _running(is_unknown.astype(np.int64), siblings)[places]
+        return np.where(unknown_counts > 0, np.nan, _running(lengths, siblings)[places].astype(np.float64))
+
+    def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
+        noun = f"the moment of the row of {parent_of(table)} that it belongs to" if self.is_chain else self.after
+        scale, unit = (1.0, "working days") if self.length.in_working_days else (1e6, "seconds")
+        total = "its own wait and those of the rows before it" if self.is_chain else "its wait"
+        return [
+            Step("after", moment_text(self._begins(table, row)), noun),
+            *draw_steps(self.length.formula, row_inputs(self.length.formula, column, table, row)),
+            Step("waits", float(self._lengths(column, table, row)[0]) / scale, f"{unit} of {total}"),
+        ]
 
 
 def _with_earlier(rows: Rows) -> tuple[Rows, Integers]:

@@ -186,6 +186,11 @@ class DeclaredSource(Part):
         return False
 
     @property
+    def value_bounds(self) -> tuple[str | None, str | None]:
+        """The columns of the row whose moments come before and after the value; None for those that no column says."""
+        return None, None
+
+    @property
     def is_key(self) -> bool:
         """Whether a column is the key of its table."""
         return False

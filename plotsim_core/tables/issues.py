@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.decimals import as_decimals, as_floats
 from plotsim_core.columns.primary_key import date_keys
+from plotsim_core.columns.recorded_moments import moments
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, drift_column, orphan_mark
 from plotsim_core.config.tables import extreme_keys, is_number
 from plotsim_core.numerics.arrays import Floats, Integers

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from plotsim_core.columns.recorded_moments import moments
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.absent_words import Absence, one_for_each
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope

@@ -194,3 +194,23 @@ def tree_relations(table: TablePlan, column: ColumnPlan) -> Iterator[Relation]:
         return tally_finding(f"{table.name}.{column.name}", noun, store.arrow(sql))
 
     yield Relation((), judge)
+
+
+def bound_relations(table: TablePlan, column: ColumnPlan, begin: str | None, end: str | None) -> Iterator[Relation]:
+    """Yield the relation of moments with the stored columns of their rows that they come after, or lie between."""
+    value = quoted(column.name)
+    stored = [name if name is not None and table.holds(name) else None for name in (begin, end)]
+    faults = [
+        f"t.{value} {sign} t.{quoted(name)}" for name, sign in zip(stored, ("<", ">"), strict=True) if name is not None
+    ]
+    if column.spec.hidden or not faults:
+        return
+    if len(faults) > 1:  # a span that ends before it begins has the moment at which it begins
+        faults[1] = f"t.{value} > greatest(t.{quoted(begin or '')}, t.{quoted(end or '')})"
+    subject, place = f"{table.name}.{column.name}", f"after {begin}" if end is None else f"between {begin} and {end}"
+
+    def judge(store: StoredData) -> Finding:
+        counts = store.arrow(_judged(store, table, " OR ".join(faults), ""))
+        return tally_finding(subject, f"moments do not lie {place}", counts)
+
+    yield Relation((), judge)

@@ -18,6 +18,7 @@ from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.references import (
     FAULT,
     Relation,
+    bound_relations,
     match_relations,
     referred_column,
     sibling_relations,
@@ -48,6 +49,8 @@ def _relations_of(population: Population, table: TablePlan) -> Iterator[Relation
             yield from _total_relations(population, table, column, *source.summand)
         if source.last_path is not None:
             yield from _last_relations(population, table, column, *source.last_path)
+        if source.value_bounds != (None, None):
+            yield from bound_relations(table, column, *source.value_bounds)
 
 
 def _other_tables(population: Population, table: TablePlan) -> frozenset[str] | None:

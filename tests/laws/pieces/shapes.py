@@ -27,9 +27,11 @@ FUNNEL = {
         {"name": "step", "type": "step"},
         {"name": "gap", "type": "= exponential(900)", "hidden": True},
         {"name": "at", "type": "timestamp", "after": "previous", "wait": "minutes(gap) - seconds(uniform(0, 9))"},
+        {"name": "until", "type": "timestamp", "after": "at", "wait": "number working days"},
+        {"name": "seen", "type": "timestamp", "between": ["at", "until"]},
     ],
 }
-"""Steps of visits, at moments of their own that may lie in later periods."""
+"""Steps of visits, at moments of their own that may lie in later periods; each has an end, and a moment before it."""
 DEALT = ({"exact": 60}, {"exact": 60, "shape": 0.5}, {"exact": 60, "zipf": 1.0})
 
 

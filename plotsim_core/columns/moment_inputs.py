@@ -1,0 +1,53 @@
+"""Columns of a row that place its moments: dates and moments, as microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from plotsim_core.columns.dependencies import names_in, nullable_in, type_in
+from plotsim_core.columns.formula_dates import day_input, moment_input, moments_of
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import fill
+from plotsim_core.config.conversions import noun_of
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.formula_kinds import kind_of_type
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, Table
+from plotsim_core.errors import Problem
+from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.arrays import Floats
+from plotsim_core.plan.plan import TablePlan
+
+
+def moment_name_problems(name: str, word: str, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    """Yield why a name in the field `word` of a column is none of another column of its table."""
+    names = names_in(scope.tables[table.name])
+    if name == column.name:
+        yield Problem(word, f"{table.name}.{name} depends on itself")
+    elif name not in names:
+        yield Problem(word, f"{table.name} has no column '{name}'", did_you_mean(name, names))
+
+
+def moment_type_problems(name: str, word: str, table: Table, dataset: Dataset) -> Iterable[Problem]:
+    """Yield why a sound column of a table says no moment."""
+    type_ = type_in(table.name, name, dataset)
+    if kind_of_type(type_) not in ("date", "moment"):
+        yield Problem(word, f"expected a moment or a date, and {table.name}.{name} is {noun_of(type_)}")
+
+
+def may_lack_moments(names: Iterable[str], table: Table, dataset: Dataset) -> bool:
+    """Return whether one of some columns may be null."""
+    return any(nullable_in(table.name, name, dataset) for name in names)
+
+
+def moments_in(name: str, table: TablePlan, rows: Rows) -> Floats:
+    """Return the moments of a column in rows, in microseconds: of a date that at which the day begins, NaN for null."""
+    values = fill(table.column(name), table, rows)
+    return moments_of(day_input(values)) if kind_of_type(values.type) == "date" else moment_input(values)
+
+
+def moment_text(moments: Floats) -> str | None:
+    """Return the first of some moments for people, to the second; None for NaN."""
+    return None if np.isnan(moments[0]) else str(np.int64(moments[0]).astype("datetime64[us]").astype("datetime64[s]"))
