@@ -124,7 +124,7 @@ class Case(ColumnSource):
         if not case.source.in_cases:
             hint = _REFERENCE if case.source.target_name is not None else f"one of {', '.join(words)}"
             yield Problem("", f"'{case.word}' has no place in a case", hint)
-        elif not case.source.needs <= table.knows:
+        elif not case.source.needed <= table.knows:
             yield Problem("", f"'{case.word}' has no place in {table.name}")
         elif depend_on(case.depends_on(table), (table.name, column.name), scope):
             yield Problem("", f"{table.name}.{column.name} depends on itself")

@@ -70,7 +70,7 @@ class Struct(ColumnSource):
             except ConfigError as error:
                 yield from (Problem(path, problem.message, problem.hint) for problem in error.problems)
                 continue
-            if not field_column.source.needs <= table.knows:
+            if not field_column.source.needed <= table.knows:
                 yield Problem(path, f"'{field_column.word}' has no place in {table.name}")
                 continue
             for problem in field_column.source.check(field_column, table, scope):

@@ -99,7 +99,7 @@ def _type_problems(path: str, slot: str, column: Column, table: Table, scope: Sc
     except ConfigError as error:
         yield from (Problem(path, problem.message, problem.hint) for problem in error.problems)
         return
-    if not typed_column.source.needs <= table.knows:
+    if not typed_column.source.needed <= table.knows:
         yield Problem(path, f"'{word}' has no place in {table.name}")
         return
     yield from (

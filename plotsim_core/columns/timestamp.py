@@ -16,11 +16,12 @@ from plotsim_core.columns.moments_between import Between
 from plotsim_core.columns.recorded_moments import moments
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
-from plotsim_core.columns.waits import Waits
+from plotsim_core.columns.waits import PREVIOUS, Waits
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
+from plotsim_core.config.table_kind import Knowledge
 from plotsim_core.config.tables import Column, Table, row_noun
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.steps import Step
@@ -37,7 +38,6 @@ class Timestamp(ColumnSource):
 
     word = "timestamp"
     example = "timestamp"
-    needs = frozenset({"period"})
     in_structs = True
 
     after: Name | None = None
@@ -55,6 +55,10 @@ class Timestamp(ColumnSource):
         if self.between is not None:
             return Between(*self.between)
         return None if self.after is None or self.wait is None else Waits(self.after, self.wait)
+
+    @property
+    def needed(self) -> frozenset[Knowledge]:
+        return frozenset() if self.between is not None or self.after not in (None, PREVIOUS) else frozenset({"period"})
 
     @property
     def is_moment(self) -> bool:

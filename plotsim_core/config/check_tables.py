@@ -84,11 +84,11 @@ def _with_column(table: Table, column: Column, declaration: DeclaredTable) -> Ta
 
 def _misplaced(column: Column, table: Table, scope: Scope) -> Iterator[Problem]:
     """Yield a problem where a column's source has no place in the rows of its table."""
-    missing = sorted(column.source.needs - table.knows)
+    missing = sorted(column.source.needed - table.knows)
     if not missing:
         return
     reason = _MISSING_KNOWLEDGE[missing[0]].format(unit=scope.unit or "unit")
-    fitting, others = (list(tables_with(column.source.needs, are_fitting)) for are_fitting in (True, False))
+    fitting, others = (list(tables_with(column.source.needed, are_fitting)) for are_fitting in (True, False))
     names, start = (others, "all kinds but") if len(others) < len(fitting) else (fitting, "these kinds:")
     places = f"it has one in tables of {start} {', '.join(names)}"
     message = f"'{column.word}' has no place in {table.name}: its rows {reason}"

@@ -63,7 +63,7 @@ class DeclaredSource(Part):
 
     `word` is its name in the family, and begins the type of its columns. The text after the dot of the type goes into the
     field `argument` (None: the word takes no argument); with `beside` it may stand beside the type instead, as a list.
-    `example` is a type of such a column, `needs` what it has to know of a row.
+    `example` is a type of such a column, `needs` what each has to know of a row.
     """
 
     word: ClassVar[str]
@@ -179,6 +179,11 @@ class DeclaredSource(Part):
     def target(self, dataset: Dataset) -> Origin | None:
         """Return the table, and its column, that a column refers to; None if it refers to nothing."""
         return None
+
+    @property
+    def needed(self) -> frozenset[Knowledge]:
+        """What a column with these options has to know of a row."""
+        return self.needs
 
     @property
     def is_moment(self) -> bool:

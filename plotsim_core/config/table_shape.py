@@ -14,7 +14,7 @@ from typing import Any
 from plotsim_core.config.model import is_name
 from plotsim_core.config.star_schema import DATE_DIMENSION, is_unit_table
 from plotsim_core.config.words import enumeration
-from plotsim_core.config.written_tables import columns_of, is_shaped_dates, list_or_empty, shows_dimension, written_per
+from plotsim_core.config.written_tables import column_parts, is_shaped_dates, list_or_empty, shows_dimension, written_per
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean, nearest
 from plotsim_core.numerics.calendar import GRAINS
@@ -26,6 +26,8 @@ MOMENT = ("moment",)
 """What a table that is per nothing counts as in the end, if its rows have moments."""
 _TIMES = ("timestamp", f"ref.{DATE_DIMENSION}")
 """Types of columns that give the rows of a table that is per nothing moments."""
+_PLACING = {"after", "between"}
+"""Words of such a column by which other columns of the row place it in their stead."""
 SHAPE_WORDS = {
     "per": "For each of what it has rows: a kind of unit, `period`, a table, or a list of them; nothing for a plain table.",
     "rows": "How many rows there are for each; one unless it is given.",
@@ -108,7 +110,9 @@ def spelled(shape: Shape, **older: Any) -> Spelling:
 
 def has_moments(raw: Any) -> bool:
     """Return whether a table that is per nothing has a column that shows when its rows happen."""
-    return not shows_dimension(raw) and any(type_ in _TIMES for _, type_ in columns_of(raw))
+    return not shows_dimension(raw) and any(
+        part.get("type") in _TIMES and not _PLACING & part.keys() for part in column_parts(raw)
+    )
 
 
 def unit_table_name(sections: Mapping[str, Any], unit: str) -> str:

@@ -28,14 +28,17 @@ def written_per(raw: Any) -> tuple[str, ...] | None:
     return names if isinstance(names, tuple) and all(isinstance(name, str) for name in names) else None
 
 
-def columns_of(raw: Any) -> list[tuple[str, str]]:
-    """Return the names and types of the columns of a table as written, as far as they can be read."""
+def column_parts(raw: Any) -> list[Mapping[Any, Any]]:
+    """Return the columns of a table as written, each with its name and type, as far as they can be read."""
     columns = raw.get("columns") if isinstance(raw, Mapping) else None
     if isinstance(columns, Mapping):
-        pairs = [(name, part.get("type") if isinstance(part, Mapping) else part) for name, part in columns.items()]
-    else:
-        pairs = [(part.get("name"), part.get("type")) for part in list_or_empty(columns) if isinstance(part, Mapping)]
-    return [(str(name), str(type_)) for name, type_ in pairs]
+        return [{"name": name, **(part if isinstance(part, Mapping) else {"type": part})} for name, part in columns.items()]
+    return [part for part in list_or_empty(columns) if isinstance(part, Mapping)]
+
+
+def columns_of(raw: Any) -> list[tuple[str, str]]:
+    """Return the names and types of the columns of a table as written, as far as they can be read."""
+    return [(str(part.get("name")), str(part.get("type"))) for part in column_parts(raw)]
 
 
 def key_of(raw: Any) -> str | None:

@@ -139,7 +139,7 @@ class Bridge(TableKind):
         if right is not None and right.table is not None:
             yield from self._check_right(right.table, scope, self.right in scope.foreign)
         for index, spec in enumerate(self.columns):
-            if spec.source.needs & {"cell", "metrics"} and not spec.source.has_life_mean:
+            if spec.source.needed & {"cell", "metrics"} and not spec.source.has_life_mean:
                 message = f"'{spec.word}' has no place in {self.name}: a link is not of one period"
                 words_of_means = sorted(word for word, source in SOURCES.items() if source.has_life_mean)
                 hint = f"with means over the life so far: {', '.join(words_of_means)}"

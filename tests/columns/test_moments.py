@@ -172,6 +172,41 @@ def test_a_date_is_the_moment_at_which_it_begins() -> None:
     assert (claims["paid_at"] == claims["filed_at"].dt.normalize() + pd.Timedelta(days=2)).all()
 
 
+def test_rows_of_no_period_have_moments_of_their_columns() -> None:
+    """Plain rows whose dates others place are in no partition of time, with a window or without."""
+    tables = [
+        {
+            "name": "accounts",
+            "rows": 400,
+            "columns": {
+                "account_id": "id",
+                "opened_at": {"type": "faker.date_between", "arguments": {"start_date": "-2y", "end_date": "today"}},
+                "closed_on": {"type": "timestamp", "after": "opened_at", "wait": "exponential(200) days", "as": "date"},
+                "seen_at": {"type": "timestamp", "between": ["opened_at", "closed_on"]},
+            },
+        },
+        {
+            "name": "payments",
+            "per": "accounts",
+            "rows": [0, 4],
+            "columns": {
+                "number": "sequence",
+                "opened_at": "lookup.accounts.opened_at",
+                "closed_on": "lookup.accounts.closed_on",
+                "paid_at": {"type": "timestamp", "between": ["opened_at", "closed_on"]},
+            },
+        },
+    ]
+    for raw in ({}, {"window": {"start": "2024-01-01", "end": "2024-01-31", "every": "day"}}):
+        made_plan = from_mapping({"about": "Accounts", "tables": tables, **raw}, name="accounts")
+        assert all(made_plan.table(name).time is None for name in ("accounts", "payments"))
+        payments = generate_tables(made_plan)["payments"]
+        is_open = payments["closed_on"].astype("datetime64[us]") > payments["opened_at"]
+        assert is_open.sum() > 500
+        assert payments["paid_at"].between(payments["opened_at"], payments["closed_on"])[is_open].all()
+        assert payments.groupby("account_id")["paid_at"].apply(lambda moments: moments.is_monotonic_increasing).all()
+
+
 @pytest.mark.parametrize("wait", ["2 fortnights", "three days", "filed_at days", "days"])
 def test_what_is_no_wait_is_refused(wait: str) -> None:
     with pytest.raises(ConfigError, match="wait"):
