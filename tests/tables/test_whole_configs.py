@@ -3,6 +3,7 @@ Each is written whole, passes its checks, and is what its domain would have (doc
 
 from __future__ import annotations
 
+from math import exp
 from pathlib import Path
 
 import duckdb
@@ -52,7 +53,8 @@ def test_everybody_attends_on_workdays_and_few_on_weekends() -> None:
     assert abs(share - 0.05) < 4 * (0.05 * 0.95 / 20_800) ** 0.5
     wrong = """
         SELECT count(*) FROM attendance WHERE (status = 'ABSENT') <> (check_in IS NULL) OR check_out <= check_in
-        OR (check_in IS NULL) <> (check_out IS NULL) OR (status = 'LATE') <> coalesce(check_in > 555, false)
+        OR (check_in IS NULL) <> (check_out IS NULL)
+        OR (status = 'LATE') <> coalesce(date_part('hour', check_in) * 60 + date_part('minute', check_in) > 555, false)
     """
     assert connection.sql(wrong).fetchall() == [(0,)]
     weekend = f"SELECT DISTINCT status FROM {rows} WHERE is_weekend ORDER BY status"
@@ -141,15 +143,23 @@ def test_a_card_tells_whose_it_is() -> None:
 
 
 def test_fraud_is_likelier_abroad_and_online() -> None:
-    """By the declared factors, within four standard errors."""
+    """By the declared odds, within four standard errors, and at the declared rate of all."""
     connection = database("cards_and_transactions")
     groups = connection.sql(
-        "SELECT is_international, is_online, count(*), avg(is_fraud) FROM credit_card_spend GROUP BY ALL"
+        "SELECT is_international::INT, is_online::INT, count(*), avg(is_fraud::INT) FROM credit_card_spend GROUP BY ALL"
     ).fetchall()
     assert len(groups) == 4
+    total = sum(rows for _, _, rows, _ in groups)
+    rate = sum(rows * share for _, _, rows, share in groups) / total
+    assert abs(rate - 0.015) < 4 * (0.015 * 0.985 / total) ** 0.5
+    low, high = -20.0, 20.0  # the intercept by which the odds give the rate, by halving
+    for _ in range(60):
+        middle = (low + high) / 2
+        odds = [(rows, 1 / (1 + exp(-middle - 2 * abroad - 0.8 * online))) for abroad, online, rows, _ in groups]
+        low, high = (middle, high) if sum(rows * chance for rows, chance in odds) < 0.015 * total else (low, middle)
     for abroad, online, rows, share in groups:
-        rate = 0.015 * (0.3 + 2 * abroad + 0.8 * online)
-        assert abs(share - rate) < 4 * (rate * (1 - rate) / rows) ** 0.5
+        chance = 1 / (1 + exp(-low - 2 * abroad - 0.8 * online))
+        assert abs(share - chance) < 4 * (chance * (1 - chance) / rows) ** 0.5
 
 
 def test_some_loans_are_given_up() -> None:
@@ -187,10 +197,11 @@ def test_a_profile_agrees_with_itself() -> None:
     """Products are counted, incomes lie in the bounds of the age, and who owes with a low income is at high risk."""
     connection = database("customer_profiles")
     wrong = """
-        SELECT count(*) FROM customer_360 WHERE num_products <> has_credit_card + has_loan + has_savings_account
+        SELECT count(*) FROM customer_360
+        WHERE num_products <> has_credit_card::INT + has_loan::INT + has_savings_account::INT
         OR (age < 24 AND income_annual NOT BETWEEN 100000 AND 400000)
         OR (age BETWEEN 35 AND 49 AND income_annual NOT BETWEEN 400000 AND 1500000)
-        OR ((has_loan = 1 OR total_balance < 0) <> (risk_segment = 'HIGH') AND income_annual < 400000)
+        OR ((has_loan OR total_balance < 0) <> (risk_segment = 'HIGH') AND income_annual < 400000)
         OR churn_score NOT BETWEEN 0 AND 1 OR engagement_score NOT BETWEEN 0 AND 1
     """
     assert connection.sql(wrong).fetchall() == [(0,)]
@@ -212,9 +223,37 @@ def test_effects_hold_within_their_days() -> None:
     assert connection.sql(children).fetchall() == [(2, 8)]
 
 
-def test_each_sensor_reads_once_in_each_hour() -> None:
+def test_each_sensor_reads_once_in_each_minute() -> None:
     connection = database("sensors_and_sales")
     readings = "SELECT count(*), count(DISTINCT (device_id, timestamp)) FROM sensor_readings"
-    assert connection.sql(readings).fetchall() == [(10 * 7 * 24, 10 * 7 * 24)]
-    samples = "SELECT avg(value - baseline) AS off FROM sample JOIN experiment USING (experiment_id) GROUP BY experiment_id"
+    assert connection.sql(readings).fetchall() == [(10 * 3 * 1440, 10 * 3 * 1440)]
+    offsets = "avg(value - experiment.baseline) AS off"
+    samples = f"SELECT {offsets} FROM sample JOIN experiment USING (experiment_id) GROUP BY experiment_id"
     assert connection.sql(f"SELECT max(abs(off)) < 0.06 FROM ({samples})").fetchall() == [(True,)]
+
+
+def test_tasks_end_in_their_stage_and_stages_come_after_each_other() -> None:
+    connection = database("jobs_and_loans")
+    late = """
+        SELECT count(*) FROM task JOIN stage USING (job_id, stage_id)
+        WHERE "at" NOT BETWEEN begins_at AND ends_at OR begins_at < (SELECT submitted_at FROM job WHERE job_id = task.job_id)
+    """
+    assert connection.sql(late).fetchall() == [(0,)]
+    for table, moment, group, number in (
+        ("stage", "begins_at", "job_id", "stage_id"),
+        ("task", '"at"', "job_id, stage_id", "task_id"),
+    ):
+        order = f"lag({moment}) OVER (PARTITION BY {group} ORDER BY {number})"
+        fault = f"SELECT count(*) FROM (SELECT {moment} AS m, {order} AS before FROM {table}) WHERE m < before"
+        assert connection.sql(fault).fetchall() == [(0,)]
+
+
+def test_dates_of_a_bank_follow_one_another() -> None:
+    """Nobody has an account or a loan before they are a customer, and staff come to branches that are there."""
+    connection = database("bank")
+    for table in ("account", "loan"):
+        date = "opened_on" if table == "account" else "start_date"
+        early = f"SELECT count(*) FROM {table} JOIN customer USING (customer_id) WHERE {date} < created_at"
+        assert connection.sql(early).fetchall() == [(0,)]
+    early = "SELECT count(*) FROM employee JOIN branch USING (branch_id) WHERE hire_date < opened_on"
+    assert connection.sql(early).fetchall() == [(0,)]
