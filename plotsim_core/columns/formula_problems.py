@@ -103,5 +103,6 @@ def may_have_nulls(formula: str, table: Table, dataset: Dataset) -> bool:
 def _reads_null(node: ast.expr, nullable: Callable[[str], bool]) -> bool:
     if isinstance(node, ast.Name):
         return node.id == NULL or (node.id not in TRUTHS and nullable(node.id))
-    is_coalesce = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "coalesce"
-    return any(_reads_null(child, nullable) for child in (operands(node)[-1:] if is_coalesce else operands(node)))
+    function = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+    inputs = () if function == "is_null" else operands(node)[-1:] if function == "coalesce" else operands(node)
+    return any(_reads_null(child, nullable) for child in inputs)

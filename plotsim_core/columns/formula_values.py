@@ -281,6 +281,11 @@ def _coalesce(*values: Any) -> Any:
     return reduce(lambda a, b: np.where(np.isfinite(a), a, b), values)
 
 
+def _is_null(values: Any) -> Floats:
+    flags = pc.is_null(values).to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else np.isnan(values)
+    return np.asarray(flags, dtype=np.float64)
+
+
 def _quotient(operation: Callable[[Floats, Floats], Floats]) -> Callable[[Floats, Floats], Floats]:
     return lambda a, b: np.where(b == 0, np.nan, operation(a, b))
 
@@ -302,6 +307,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "date": days_of,
     "exp": np.exp,
     "floor": np.floor,
+    "is_null": _is_null,
     "log": np.log,
     "lower": pc.utf8_lower,
     "max": lambda *values: reduce(np.maximum, values),

@@ -310,6 +310,8 @@ def _is_undefined(node: ast.expr) -> bool:
             return True
         if node.func.id in ("sqrt", "log", "exp"):
             return True
+        if node.func.id == "is_null":
+            return False
         if node.func.id in ZONED and not isinstance(node.args[1], ast.Constant):
             return True
         if node.func.id == "coalesce":

@@ -42,6 +42,7 @@ FUNCTIONS = {
     "floor": Call("number", 1, 1, "whole"),
     "hour": Call("moment", 1, 1, "whole", takes=(("moment",),)),
     "hours": Call("number", 1, 1, "span"),
+    "is_null": Call("value", 1, 1, "bool", takes=(("number", "text", "date", "moment", "span"),)),
     "iso_week": Call("date", 1, 1, "whole", takes=_TIME),
     "iso_year": Call("date", 1, 1, "whole", takes=_TIME),
     "left": Call("text, letters", 2, 2, "text", takes=_TEXT),

@@ -98,6 +98,8 @@ def test_functions_and_what_has_no_value(formula: str, expected: list[float | No
         ("where(n > 0, t, null)", ["abCD", None, None]),
         ("where(n > 0, null, n) + 1", [None, 0.875, None]),
         ("coalesce(t, 'none')", ["abCD", "X", "none"]),
+        ("is_null(t)", [False, False, True]),
+        ("is_null(sqrt(n)) and not is_null(t)", [False, True, False]),
     ],
 )
 def test_texts_and_nulls(formula: str, expected: list[Any]) -> None:
@@ -229,6 +231,7 @@ def config(*columns: dict[str, Any]) -> dict[str, Any]:
         ("6 / n", pa.float64(), True),
         ("sales * 2", pa.float64(), True),
         ("coalesce(sales, 0)", pa.float64(), False),
+        ("is_null(sales)", pa.bool_(), False),
         ("n > 1", pa.bool_(), False),
         ("sales > 100", pa.bool_(), True),
         ("'some' if n > 0 else 'none'", pa.string(), False),
