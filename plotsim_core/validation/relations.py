@@ -172,11 +172,7 @@ def _total_relations(
     )
 
     def judge(store: StoredData) -> Finding:
-        details = store.relation(other)
-        # details of other periods may not be stored yet
-        is_stored = (
-            f"WHERE {period_of(table)} IN (SELECT {period_of(other)} FROM {details}) " if table.time is not None else ""
-        )
+        details, is_stored = store.relation(other), _stored_condition(store, table, other)
         sql = (
             f"WITH parts AS (SELECT {detail_columns}, {aggregate} AS {_SUM} FROM {details} GROUP BY {detail_columns}) "
             f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {missing}"
@@ -200,7 +196,7 @@ def _last_relations(
         return
     joined_columns = ", ".join(quoted(detail_column) for _, detail_column in column_pairs)
     join = " AND ".join(f"t.{quoted(key)} = parts.{quoted(detail_column)}" for key, detail_column in column_pairs)
-    value, time, detail_time = f"t.{quoted(column.name)}", quoted(table.time), quoted(other.time)
+    value, time = f"t.{quoted(column.name)}", quoted(table.time)
     fault = f"{value} <> {_LAST}" if column.spec.nulls is not None else f"{value} IS DISTINCT FROM {_LAST}"
 
     order = f"{quoted(place.name)} {'DESC' if place.source.number_step < 0 else 'ASC'}"
@@ -208,17 +204,25 @@ def _last_relations(
     def judge(store: StoredData) -> Finding:
         sql = (
             f"WITH parts AS (SELECT {joined_columns}, last({quoted(shown_name)} ORDER BY {order}) "
-            f"AS {_LAST} FROM {store.relation(other)} GROUP BY {joined_columns}), "
-            f"there AS (SELECT DISTINCT {detail_time} FROM {store.relation(other)}) "
+            f"AS {_LAST} FROM {store.relation(other)} GROUP BY {joined_columns}) "
             f"SELECT t.{time} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {fault}) AS faults "
             f"FROM {store.relation(table)} AS t LEFT JOIN parts ON {join} "
-            f"WHERE t.{time} IN (FROM there) GROUP BY 1 ORDER BY 1"
+            f"{_stored_condition(store, table, other)}GROUP BY 1 ORDER BY 1"
         )
         return tally_finding(
             f"{table.name}.{column.name}", f"values are not those of the last row of {other.name}", store.arrow(sql)
         )
 
     yield Relation((other.name,), judge)
+
+
+def _stored_condition(store: StoredData, table: TablePlan, other: TablePlan) -> str:
+    """Return the SQL condition of the rows of a table whose details may be judged: those of periods that are stored of
+    `other` too. Without a record of partitions all of them are."""
+    if table.time is None or store.stored_keys is None:
+        return ""
+    keys = sorted(store.stored_keys_of(other))
+    return f"WHERE {period_of(table)} IN ({', '.join(map(str, keys)) or 'NULL'}) "
 
 
 def _join_columns(population: Population, table: TablePlan, other: TablePlan) -> list[tuple[str, str]]:

@@ -108,6 +108,7 @@ TORN = {
     ),
     "a total that is not the sum": ("fct_orders.total", "fct_orders", "UPDATE t SET total = total + 0.01 WHERE rowid = 5"),
     "a lost line": ("fct_orders.lines", "fct_lines", "DELETE FROM t WHERE rowid = 5"),
+    "no line at all": ("fct_orders.total", "fct_lines", "DELETE FROM t"),
     "a price that is not the product's": (
         "fct_lines.unit_price",
         "fct_lines",
