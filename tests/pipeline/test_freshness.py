@@ -58,7 +58,7 @@ def test_a_backfill_of_an_old_day_makes_nothing_fresh(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("window", "moment", "due", "cron"),
     [
-        ({"every": "15 minutes"}, "2024-03-01T02:34", "2024-02-29-23:45", None),
+        ({"every": "15 minutes"}, "2024-03-01T02:34", "2024-03-01-01:45", None),
         ({"every": "hour"}, "2024-03-01T02:29", "2024-03-01-00:00", None),
         ({"every": "hour"}, "2024-03-01T02:31", "2024-03-01-01:00", None),
         ({"partition": "month"}, "2024-03-01T04:29", "2024-01-01", None),
