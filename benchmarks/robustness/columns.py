@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.robustness.draw import Draw
 from plotsim_core.config.column_source import SOURCES
-from plotsim_core.config.table_kind import TABLE_FORMS
+from plotsim_core.config.table_kind import TABLE_FORMS, Knowledge
 
 Config = dict[str, Any]
 
@@ -236,6 +236,13 @@ def _last(draw: Draw, star: Star, table: Config) -> Made:
     return {"type": f"last.{name}.{column['name']}"}
 
 
+def _part(draw: Draw, star: Star, table: Config) -> Made:
+    parent = table.get("parent_table")
+    columns = star.tables[parent]["columns"] if parent in star.tables else []
+    numbers = [c["name"] for c in columns if c["type"] == "range" and all(isinstance(bound, int) for bound in c["range"])]
+    return {"type": f"part.{parent}.{draw.one(numbers)}", "spread": draw.one((0, 0.5, 2))} if numbers else None
+
+
 def _geo(draw: Draw, star: Star, table: Config) -> Made:
     return {"type": f"geo.{draw.one(GEO)}"}
 
@@ -276,6 +283,7 @@ COMPOSERS: dict[str, Composer] = {
     "total": _total,
     "count": _count,
     "last": _last,
+    "part": _part,
     "geo": _geo,
     "metric": lambda draw, star, table: {"type": f"metric.{_metric(draw, star)}"},
     "true": lambda draw, star, table: {"type": f"true.{_metric(draw, star)}"},
@@ -292,10 +300,14 @@ COMPOSERS: dict[str, Composer] = {
 """How a column of each source is composed. `id`, `stage` and `version` come with the tables."""
 
 
+_ALSO_NEEDED: dict[str, set[Knowledge]] = {"timestamp": {"period"}}
+"""What a column as it is composed has to know of a row beside what all of its source have to."""
+
+
 def add_columns(draw: Draw, star: Star, table: Config, kind: str, least: int, most: int) -> None:
     """Give a table some columns of sources that fit its kind."""
     knows = TABLE_FORMS[kind].knows
-    fitting = [word for word in COMPOSERS if SOURCES[word].needs <= knows]
+    fitting = [word for word in COMPOSERS if SOURCES[word].needs | _ALSO_NEEDED.get(word, set()) <= knows]
     for word in (draw.one(fitting) for _ in range(draw.whole(least, most))):
         column = COMPOSERS[word](draw, star, table)
         if column is not None:

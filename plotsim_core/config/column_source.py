@@ -268,6 +268,11 @@ class DeclaredSource(Part):
         return None if path is None else path[0]
 
     @property
+    def divided(self) -> Origin | None:
+        """The table that rows belong to, and its column that they have parts of; None for what divides none."""
+        return None
+
+    @property
     def shown_metric(self) -> str | None:
         """The metric whose value, true value or mean a column shows in the row's own period."""
         return None

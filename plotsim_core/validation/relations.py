@@ -49,6 +49,8 @@ def _relations_of(population: Population, table: TablePlan) -> Iterator[Relation
             yield from _total_relations(population, table, column, *source.summand)
         if source.last_path is not None:
             yield from _last_relations(population, table, column, *source.last_path)
+        if source.divided is not None:
+            yield from _part_relations(population, table, column, *source.divided)
         if source.value_bounds != (None, None):
             yield from bound_relations(table, column, *source.value_bounds)
 
@@ -212,6 +214,31 @@ def _last_relations(
         return tally_finding(
             f"{table.name}.{column.name}", f"values are not those of the last row of {other.name}", store.arrow(sql)
         )
+
+    yield Relation((other.name,), judge)
+
+
+def _part_relations(
+    population: Population, table: TablePlan, column: ColumnPlan, parent: str, name: str
+) -> Iterator[Relation]:
+    """Yield the relation of parts with the number that they are of, in rows that others belong to."""
+    other = population.table(parent)
+    column_pairs = _join_columns(population, other, table)
+    if not column_pairs or other.column(name).spec.hidden or column.spec.hidden:
+        return
+    columns = ", ".join(quoted(child_column) for _, child_column in column_pairs)
+    join = " AND ".join(f"o.{quoted(key)} = parts.{quoted(child_column)}" for key, child_column in column_pairs)
+    whole = f"o.{quoted(name)}"
+
+    def judge(store: StoredData) -> Finding:
+        sql = (
+            f"SELECT parts.k AS date_key, count(*) AS checked, "
+            f"count(*) FILTER (WHERE abs({whole} - {_SUM}) > {_TOLERANCE} * (1 + abs({whole}))) AS faults "
+            f"FROM (SELECT {period_of(table)} AS k, {columns}, sum({quoted(column.name)}) AS {_SUM} "
+            f"FROM {store.relation(table)} GROUP BY ALL) AS parts JOIN {store.full_relation(other)} AS o ON {join} "
+            "GROUP BY 1 ORDER BY 1"
+        )
+        return tally_finding(f"{table.name}.{column.name}", f"rows of {parent} have parts of another sum", store.arrow(sql))
 
     yield Relation((other.name,), judge)
 

@@ -101,7 +101,11 @@ HOLES: dict[str, Any] = {
             "name": "visits",
             "per": ["shop", "period"],
             "rows": 2,
-            "columns": {"visit_id": "id", "last_rank": "last.hops.rank"},
+            "columns": {
+                "visit_id": "id",
+                "last_rank": "last.hops.rank",
+                "fee": "= where(chance(0.3), null, round(uniform(1, 9), 2))",
+            },
         },
         {
             "name": "hops",
@@ -110,6 +114,7 @@ HOLES: dict[str, Any] = {
             "columns": {
                 "hop_no": "sequence",
                 "rank": {"type": "range", "range": [1, 3]},
+                "fee_part": "part.visits.fee",
                 "at": {"type": "timestamp", "after": "previous", "wait": "minutes(1 / (rank - 1))"},
             },
         },

@@ -28,6 +28,7 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
             at,
             {"name": "total", "type": "total.fct_line.amount"},
             {"name": "lines", "type": "count.fct_line"},
+            {"name": "fees", "type": "range", "range": [0, 900]},
             {"name": "large", "type": "expression", "formula": "total > 100 and lines >= 2"},
         ],
     }
@@ -44,6 +45,8 @@ def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
             {"name": "amount", "type": "expression", "formula": "round(quantity * price, 2)"},
             {"name": "share", "type": "expression", "formula": "amount / whole"},
             {"name": "whole", "type": "lookup.fct_order.total"},
+            {"name": "fee", "type": "part.fct_order.fees", "spread": draw(st.sampled_from([0, 0.7]))},
+            {"name": "tax", "type": "part.fct_order.total", "weights": "quantity"},
         ],
     }
     returns: dict[str, Any] = {
