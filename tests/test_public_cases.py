@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables, template, write_tables
 from plotsim_core.config.read import read
-from plotsim_core.validation.report import check_directory
+from plotsim_core.validation.report import check_directory, check_tables
 from tests.cases import EMPTY, LARGE, NUMBERS, TEXTS, WORDS, plan_of, stored, wide
 from tests.marks import slow_but
 
@@ -420,3 +421,51 @@ def test_devices_read_every_five_minutes_fall_silent_and_go_on() -> None:
     gaps = steps[steps > 300] / 300 - 1
     assert len(gaps) > 10 and gaps.min() >= 12
     assert (rows.groupby("at").size() >= 10).all()
+
+
+METERS: dict[str, Any] = {
+    "about": "Meters",
+    "unit": "device",
+    "window": {"start": "2024-01-01", "end": "2024-01-07", "every": "5 minutes", "partition": "day"},
+    "metrics": [{"name": "temperature", "type": "index", "polarity": "positive", "range": [-20, 60], "persistence": 0.9}],
+    "segments": [{"name": "all", "count": 10, "archetype": "growth", "silence": {"rate": 0.002, "length": [12, 96]}}],
+    "tables": [
+        {"name": "dim_device", "per": "device", "columns": {"device_id": "id", "rate": "= round(uniform(2, 9), 2)"}},
+        {
+            "name": "fct_reading",
+            "per": ["device", "period"],
+            "columns": {
+                "at": "timestamp",
+                "temperature": "metric.temperature",
+                "rate": {"type": "lookup.dim_device.rate", "hidden": True},
+                "number": {"type": "derived.period_index", "hidden": True},
+                "counter": "= floor(rate * (number + uniform(0, 1)))",
+                "drifted": {"type": "= temperature + 0.001 * number", "decimals": 4},
+            },
+            "checks": [{"grows": "counter", "along": "at", "per": "device_id", "name": "counters_grow"}],
+        },
+    ],
+}
+
+
+def test_a_counter_only_grows_and_a_sensor_drifts() -> None:
+    """Each device counts at a rate of its own, and no reading depends on the one before; a gap shows as a larger step."""
+    rows = generate_tables(from_mapping(METERS, name="meters"))
+    devices, readings = rows["dim_device"].set_index("device_id"), rows["fct_reading"]
+    steps = readings.groupby("device_id")["counter"].diff().dropna()
+    assert steps.min() >= 0 and (steps > 0).mean() > 0.9
+    last = readings.groupby("device_id").last()
+    rates = devices.loc[last.index, "rate"]
+    periods = 7 * 288
+    assert ((last["counter"] <= periods * rates) & (last["counter"] >= (periods - 1) * rates - 1))[
+        last["at"] == readings["at"].max()
+    ].all()
+    assert (
+        (readings["drifted"].astype(float) - readings["temperature"]).groupby(readings["device_id"]).diff().dropna() > 0
+    ).all()
+    gaps = readings.groupby("device_id")["at"].diff().dt.total_seconds().dropna() / 300
+    ratio = (steps / readings["device_id"].map(devices["rate"])).loc[gaps[gaps > 1].index] / gaps[gaps > 1]
+    assert len(ratio) > 10 and ratio.between(0.8, 1.2).all()
+    plan = from_mapping(METERS, name="meters")
+    report = check_tables(plan, {k: pa.Table.from_pandas(v) for k, v in rows.items()}, plan.first, plan.stop_or_span)
+    assert [finding.passed for finding in report.findings_of("counters_grow")] == [True]
