@@ -199,6 +199,12 @@ def _rules(draw: Draw, star: Star, table: Config) -> Config:
     return {"who": segments, "what": [amount, ""], "thing": ["box", "hour"]}
 
 
+def _level(draw: Draw, star: Star, table: Config) -> Made:
+    every = draw.whole(1, 12)
+    more = {"rate": 0.1} if every > 1 and draw.chance(0.5) else {}
+    return {"type": f"level.{_metric(draw, star)}", "every": every, **more}
+
+
 def _struct(draw: Draw, star: Star, table: Config) -> Made:
     types = draw.some(("int", "float", "string", "boolean", "faker.email", "geo.city", "segment.name", "timestamp"), 1, 4)
     return {"type": "struct", "nested_schema": {f"part_{place}": type_ for place, type_ in enumerate(types)}}
@@ -263,6 +269,7 @@ def _part_of_date(draw: Draw, star: Star, table: Config) -> Config:
 
 COMPOSERS: dict[str, Composer] = {
     "bucket": _bucket,
+    "level": _level,
     "static": _static,
     "choice": _choice,
     "case": _case,

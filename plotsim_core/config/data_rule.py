@@ -48,6 +48,7 @@ BUILT_IN_NAMES = frozenset(
         "effects_as_declared",
         "growth_as_declared",
         "labels_follow_odds",
+        "levels_stay",
         "polarity_as_declared",
         "means_follow_trajectory",
         "seasons_as_declared",

@@ -84,6 +84,7 @@ HOLES: dict[str, Any] = {
                 *_KEYS,
                 {"name": "sales", "type": "metric.sales"},
                 {"name": "before", "type": "lag.sales", "periods": 1},
+                {"name": "rent", "type": "level.sales", "every": 3},
                 {"name": "band", "type": "bucket", "metric": "sales", "labels": ["low", "high"]},
                 _NOTE,
                 {"name": "stage", "type": "stage"},

@@ -159,6 +159,9 @@ CASES = {
         "fct_support_tickets.is_upset",
         {"fct_support_tickets": "UPDATE t SET is_upset = true WHERE rowid % 8 = 0"},
     ),
+    "a value that does not last": Case(
+        "levels_stay", "fct_support_tickets.fee", {"fct_support_tickets": "UPDATE t SET fee = fee + rowid % 3"}
+    ),
     "a step that is taken too seldom": Case(
         "steps_as_declared",
         "onboarding.import",
@@ -320,9 +323,10 @@ _LINKED = {
 
 
 def with_label(fact: dict[str, Any]) -> dict[str, Any]:
-    """Return a fact with a label whose odds follow its metric."""
+    """Return a fact with a label whose odds follow its metric, and a value that lasts."""
     label = {"name": "is_upset", "type": "label", "odds": "-nps / 20", "rate": 0.1}
-    return {**fact, "columns": [*fact["columns"], label]}
+    fee = {"name": "fee", "type": "level.mrr", "every": 12, "rate": 0.01}
+    return {**fact, "columns": [*fact["columns"], label, fee]}
 
 
 @pytest.fixture(scope="module")

@@ -192,6 +192,11 @@ def _of_unit(draw: st.DrawFn, raw: Raw, metrics: list[str]) -> dict[str, Raw]:
     lexicons = {segment["name"]: phrases for segment in raw["segments"]}
     arm = {"arm": {"type": "segment.treatment"}} if all("treatment" in segment for segment in raw["segments"]) else {}
     return {
+        "rent": {
+            "type": f"level.{draw(st.sampled_from(metrics))}",
+            "every": draw(st.integers(1, 9)),
+        },
+        "lease": {"type": f"level.{draw(st.sampled_from(metrics))}", "every": draw(st.integers(2, 9)), "rate": 0.2},
         "height": {"type": "bucket", "labels": ["low", "middle", "high"], **by_metric},
         "note": {"type": "narrative", "template": "It is {how}, {{so}}.", "lexicons": lexicons, **by_metric},
         "letter": {
