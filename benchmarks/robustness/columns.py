@@ -244,9 +244,14 @@ def _last(draw: Draw, star: Star, table: Config) -> Made:
 
 def _part(draw: Draw, star: Star, table: Config) -> Made:
     parent = table.get("parent_table")
-    columns = star.tables[parent]["columns"] if parent in star.tables else []
+    if parent not in star.tables:
+        return None
+    columns = star.tables[parent]["columns"]
     numbers = [c["name"] for c in columns if c["type"] == "range" and all(isinstance(bound, int) for bound in c["range"])]
-    return {"type": f"part.{parent}.{draw.one(numbers)}", "spread": draw.one((0, 0.5, 2))} if numbers else None
+    if not numbers:
+        numbers = [f"whole_{len(columns)}"]
+        columns.append({"name": numbers[0], "type": "range", "range": [0, 500]})
+    return {"type": f"part.{parent}.{draw.one(numbers)}", "spread": draw.one((0, 0.5, 2))}
 
 
 def _geo(draw: Draw, star: Star, table: Config) -> Made:

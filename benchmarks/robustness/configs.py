@@ -197,8 +197,10 @@ def _issue(draw: Draw, star: Star, length: int) -> Config:
     issue: Config = {"table": table, "issue": kind, "rate": draw.number(0.01, 0.4)}
     columns = [column["name"] for column in star.tables[table]["columns"]]
     if kind in ("null_injection", "type_mismatch", "schema_drift", "orphaned_keys", "restatement"):
-        refs = [c["name"] for c in star.tables[table]["columns"] if c["type"].startswith("ref.")]
-        issue["column"] = draw.one(refs if kind == "orphaned_keys" else columns)
+        begins = {"orphaned_keys": ("ref.",), "type_mismatch": ("range", "metric.", "true.", "expected.", "lag.")}
+        types = begins.get(kind, ("",))
+        fitting = [c["name"] for c in star.tables[table]["columns"] if c["type"].startswith(types)]
+        issue["column"] = draw.one(fitting or columns)
     if kind == "volume_anomaly":
         issue |= {"mode": draw.one(("spike", "drop")), "period": draw.whole(0, length - 1)}
     if kind == "schema_drift" and draw.chance(0.3):
