@@ -26,6 +26,11 @@ def decimal_array(scaled: Integers, scale: int, is_missing: NDArray[np.bool_] | 
     return pa.Array.from_buffers(pa.decimal128(PRECISION, scale), len(scaled), [validity, pa.py_buffer(pairs.tobytes())])
 
 
+def widest(type_: pa.DataType) -> pa.DataType:
+    """Return a type with all the digits that a decimal can have: what is computed of some has a precision of its own."""
+    return pa.decimal128(PRECISION, type_.scale) if pa.types.is_decimal(type_) else type_
+
+
 def as_decimals(values: ArrowArray, digits: int) -> ArrowArray:
     """Return numbers as decimals, rounded as `half_up` does. Raises OverflowError where one has too many digits."""
     scaled = units(values.to_numpy(zero_copy_only=False), digits)

@@ -38,7 +38,8 @@ def day_input(values: ArrowArray) -> Floats:
 
 def moment_input(values: ArrowArray) -> Floats:
     """Return moments as microseconds, NaN for null."""
-    return pc.cast(values.cast(pa.int64()), pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    microseconds = pc.cast(values.cast(pa.int64()), pa.float64(), safe=False)  # beyond the year 2255 a double rounds them
+    return microseconds.fill_null(np.nan).to_numpy(zero_copy_only=False)
 
 
 def days_of(moments: Floats) -> Floats:

@@ -14,6 +14,7 @@ from plotsim_core.config.conversions import noun_of
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.formula_kinds import kind_of_type
 from plotsim_core.config.scope import Scope
+from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
@@ -34,7 +35,10 @@ def moment_type_problems(name: str, word: str, table: Table, dataset: Dataset) -
     """Yield why a sound column of a table says no moment."""
     type_ = type_in(table.name, name, dataset)
     if kind_of_type(type_) not in ("date", "moment"):
-        yield Problem(word, f"expected a moment or a date, and {table.name}.{name} is {noun_of(type_)}")
+        sources = (column.source for column in table.columns if column.name == name)
+        target = next((source.target_name for source in sources), None)
+        hint = f"name its date: a column of type lookup.{target}.date" if target == DATE_DIMENSION else ""
+        yield Problem(word, f"expected a moment or a date, and {table.name}.{name} is {noun_of(type_)}", hint)
 
 
 def may_lack_moments(names: Iterable[str], table: Table, dataset: Dataset) -> bool:

@@ -1,9 +1,10 @@
 """`part.<table>.<column>`: the share of a row in a number of the row that it belongs to. The parts of all rows of one row
 add up to it, to the last decimal: payments to the amount of their order, instalments to a loan, minutes to a day.
 
-Each row has a weight: drawn at its own address, or that of a column. The first k rows together have the rounded share of
-the number that their weights are of all, and a row has what it adds to those before it (telescoping sums). Weights are whole
-numbers in units of 2^-30 of the largest of their row, so that their sums are exact.
+Each row has a weight: drawn at its own address, or that of a column. The first k rows together have the share of the number
+that their weights are of all, rounded down after a part of a unit is added that is drawn for the number (systematic
+sampling: the mean of a part is its exact share); a row has what it adds to those before it. Weights are whole numbers, in
+units of 2^-30 of the largest of their row, so that their sums are exact.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.decimals import decimal_array, units_of
+from plotsim_core.columns.decimals import decimal_array, units_of, widest
 from plotsim_core.columns.dependencies import circle_of, decimal_places_in, decimals_in, names_in, nullable_in, type_in
 from plotsim_core.columns.lookup import PATH
 from plotsim_core.columns.row_relations import parent_of, rows_of_parents
@@ -33,6 +34,7 @@ from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.draws import DRAWS
+from plotsim_core.numerics.random import uniforms
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _WEIGHT_UNITS = 2.0**30
@@ -52,7 +54,7 @@ class Part(ColumnSource):
 
     of: Annotated[str, Field(pattern=PATH)]
     """The table that rows belong to, and its column."""
-    spread: Annotated[float, Field(ge=0, le=3, strict=True)] | None = None
+    spread: Annotated[float, Field(ge=0, le=2, strict=True)] | None = None
     """How unequal parts are: the coefficient of variation of their weights, which are gamma variables; 0.5 unless it is
     given. With 0 parts are equal, but for the last decimal."""
     weights: Name | None = None
@@ -70,7 +72,7 @@ class Part(ColumnSource):
         return self.of.partition(".")[2]
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
-        return type_in(self.table, self.column, dataset)
+        return widest(type_in(self.table, self.column, dataset))
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
         if table.parent_name != self.table:
@@ -127,11 +129,13 @@ class Part(ColumnSource):
         return self.table, self.column
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+        assert rows.parent is not None  # of a table with a parent
         totals = self._totals(rows)
         is_missing = totals.is_null().to_numpy(zero_copy_only=False)[rows.owner]
         begins, ends = self._shares(column, table, rows)
         units = _units(totals, _digits(rows, self))[rows.owner].astype(np.float64)
-        parts = (np.rint(units * ends) - np.rint(units * begins)).astype(np.int64)
+        offsets = uniforms(rows.stream(table, column, "rounding"), rows.parent.address)[rows.owner]
+        parts = (_rounded(units, ends, offsets) - _rounded(units, begins, offsets)).astype(np.int64)
         if pa.types.is_decimal(column.type):
             return decimal_array(parts, column.type.scale, is_missing)
         values = parts if pa.types.is_integer(column.type) else parts / 10.0 ** _digits(rows, self)
@@ -193,6 +197,12 @@ def _units(totals: ArrowArray, digits: int) -> Integers:
     if np.any(np.abs(units) >= _EXACT):
         raise OverflowError
     return units.astype(np.int64)
+
+
+def _rounded(units: Floats, shares: Floats, offsets: Floats) -> Floats:
+    """Return shares of whole numbers, rounded down after an offset below 1 is added; none and all of a number are exact."""
+    inner = np.clip(np.floor(units * shares + offsets), np.minimum(units, 0.0), np.maximum(units, 0.0))
+    return np.where(shares >= 1.0, units, np.where(shares <= 0.0, 0.0, inner))
 
 
 def whole_weights(weights: Floats, owner: Integers, count: int) -> Integers:

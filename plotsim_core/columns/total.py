@@ -15,7 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.decimals import decimal_array, units_of
+from plotsim_core.columns.decimals import decimal_array, units_of, widest
 from plotsim_core.columns.dependencies import circle_of, decimal_places_in, decimals_in, names_in, type_in
 from plotsim_core.columns.kept_rows import kept_rows
 from plotsim_core.columns.lookup import PATH
@@ -61,7 +61,7 @@ class Total(ColumnSource):
         return self.of.partition(".")[2]
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
-        return type_in(self.table, self.column, dataset)
+        return widest(type_in(self.table, self.column, dataset))
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
         problems = list(check_detail_table(self.table, table, scope))

@@ -18,7 +18,7 @@ from plotsim_core.columns.formula_dates import days_of, moments_of
 from plotsim_core.columns.formula_inputs import row_inputs
 from plotsim_core.columns.formula_problems import input_kinds, may_have_nulls, name_problems, value_problems
 from plotsim_core.columns.formula_steps import draw_steps
-from plotsim_core.columns.formula_values import formula_value
+from plotsim_core.columns.formula_values import Inputs, formula_value
 from plotsim_core.columns.moment_inputs import (
     may_lack_moments,
     moment_name_problems,
@@ -31,7 +31,7 @@ from plotsim_core.columns.row_relations import child_rows, parent_of
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.columns.working_days import WORKING_DAYS
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.formula import FormulaError, names, parse_formula
+from plotsim_core.config.formula import FormulaError, draw_nodes, names, parse_formula, reads_null
 from plotsim_core.config.formula_kinds import kind_of
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
@@ -42,7 +42,7 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 PREVIOUS = "previous"
 _LONGEST = 10**16
-"""Most microseconds of a wait, about 317 years."""
+"""Most microseconds of a wait in a chain, about 317 years: they are added up as whole numbers."""
 _MOST_DAYS = 100_000
 """Most working days of one, more than 317 years of them."""
 _AMOUNT = re.compile(r"(?P<amount>.*?\S)\s+(?P<unit>second|minute|hour|day|week|working day)s?")
@@ -72,6 +72,15 @@ def _is_formula(text: str) -> bool:
     except FormulaError:
         return False
     return True
+
+
+def _is_nothing(formula: str) -> bool:
+    """Return whether a formula that neither reads a column nor draws is 0 or less."""
+    if names(formula) or draw_nodes(formula) or reads_null(formula):
+        return False
+    with np.errstate(all="ignore"):
+        value = formula_value(parse_formula(formula), Inputs({}, {}, 1))
+    return isinstance(value, np.ndarray) and bool(value[0] <= 0)
 
 
 @dataclass(frozen=True)
@@ -117,13 +126,16 @@ class Waits:
             if self.after == column.name:
                 return
         elif table.parent_name is None:
-            message = f"rows of {table.name} belong to no row that others belong to"
+            message = f"rows of {table.name} belong to no row with a moment"
             yield Problem("after", message, "name a column whose moments they come after: after: ordered_at")
             return
         if _is_formula(self.length.formula):
             yield from name_problems(self.length.formula, "wait", column, table, scope)
         else:
-            yield Problem("wait", f"expected how long a wait is, found '{self.wait}'", _EXAMPLE)
+            hint = (
+                f"{_EXAMPLE}; between braces {{ ... }} one with a comma stands in quotes" if "(" in self.wait else _EXAMPLE
+            )
+            yield Problem("wait", f"expected how long a wait is, found '{self.wait}'", hint)
 
     def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
         if not self.is_chain:
@@ -131,6 +143,8 @@ class Waits:
         formula, in_working_days = self.length.formula, self.length.in_working_days
         problems = list(value_problems(formula, "wait", table, dataset))
         yield from problems
+        if not problems and _is_nothing(formula):
+            yield Problem("wait", f"{self.wait} is no wait at all", "leave `after` and `wait` out, or wait longer")
         kind = None if problems else kind_of(parse_formula(formula), input_kinds(formula, table, dataset))
         if kind is not None and (kind not in ("whole", "number") if in_working_days else kind != "span"):
             noun = "a number of working days" if in_working_days else "a span of time"
@@ -168,9 +182,9 @@ class Waits:
         with np.errstate(all="ignore"):
             waits: Floats = formula_value(parse_formula(formula), row_inputs(formula, column, table, siblings))
         is_unknown = np.isnan(waits)
-        lengths = np.clip(np.where(is_unknown, 0.0, waits), 0.0, most).astype(np.int64)
         if not self.is_chain:
-            return np.where(is_unknown, np.nan, lengths.astype(np.float64))
+            return np.maximum(np.floor(waits), 0.0)
+        lengths = np.clip(np.where(is_unknown, 0.0, waits), 0.0, most).astype(np.int64)
         unknown_counts = _running(is_unknown.astype(np.int64), siblings)[places]
         return np.where(unknown_counts > 0, np.nan, _running(lengths, siblings)[places].astype(np.float64))
 

@@ -47,7 +47,7 @@ def _findings(rule: DataRule, store: StoredData, table: TablePlan) -> Iterator[F
         with _rows_of(rule, store, table) as rows:
             result = store.arrow(rule.query(rows))
         verdict = rule.verdict(result)
-        partial = next((name for name in rule.other_tables if not _is_whole(store, name, store.stop)), None)
+        partial = next((name for name in rule.other_tables if not _is_whole(store, name, _last(store, table, name))), None)
         if verdict.reason:
             yield unjudged(rule.subject, verdict.reason, verdict.numbers)
         elif partial is not None and not verdict.passed:  # the rows that are missed may be of periods that are not stored
@@ -55,6 +55,13 @@ def _findings(rule: DataRule, store: StoredData, table: TablePlan) -> Iterator[F
         else:
             tally = None if verdict.tally is None else verdict.tally.cast(TALLY)
             yield Finding(rule.subject, verdict.passed, verdict.message, verdict.numbers, tally)
+
+
+def _last(store: StoredData, table: TablePlan, name: str) -> int:
+    """Return the end of the periods of another table whose rows a row of judged periods may need: what it refers to comes
+    before it, what belongs to it with it, and else anything later may."""
+    belongs = store.plan.table(name).spec.parent_name == table.name
+    return store.stop if belongs or any(parent == name for _, parent, _ in table.references) else _end(store)
 
 
 def _end(store: StoredData) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import inherited_column, parent_of
 from plotsim_core.config.tables import changing_sources, is_number, matched_origin
@@ -196,17 +198,24 @@ def tree_relations(table: TablePlan, column: ColumnPlan) -> Iterator[Relation]:
     yield Relation((), judge)
 
 
+def _says_time(type_: pa.DataType | None) -> bool:
+    """Return whether values of a stored column are dates or moments."""
+    return type_ is not None and (pa.types.is_date(type_) or pa.types.is_timestamp(type_))
+
+
 def bound_relations(table: TablePlan, column: ColumnPlan, begin: str | None, end: str | None) -> Iterator[Relation]:
     """Yield the relation of moments with the stored columns of their rows that they come after, or lie between."""
-    value = quoted(column.name)
-    stored = [name if name is not None and table.holds(name) else None for name in (begin, end)]
-    faults = [
-        f"t.{value} {sign} t.{quoted(name)}" for name, sign in zip(stored, ("<", ">"), strict=True) if name is not None
-    ]
-    if column.spec.hidden or not faults:
+    value, types = f"t.{quoted(column.name)}", {c.name: c.type for c in table.columns}
+    as_type = "DATE" if pa.types.is_date(column.type) else "TIMESTAMP"
+    first, last = (
+        f"CAST(t.{quoted(name)} AS {as_type})" if name is not None and _says_time(types.get(name)) else ""
+        for name in (begin, end)
+    )
+    if column.spec.hidden or not _says_time(column.type) or not first:
         return
-    if len(faults) > 1:  # a span that ends before it begins has the moment at which it begins
-        faults[1] = f"t.{value} > greatest(t.{quoted(begin or '')}, t.{quoted(end or '')})"
+    faults = [f"{value} < {first}"]
+    if last:  # a span that ends before it begins has the moment at which it begins
+        faults.append(f"{value} > greatest({first}, {last})")
     subject, place = f"{table.name}.{column.name}", f"after {begin}" if end is None else f"between {begin} and {end}"
 
     def judge(store: StoredData) -> Finding:

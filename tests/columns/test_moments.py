@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
@@ -43,7 +44,7 @@ RAW: dict[str, Any] = {
             "rows": [0, 5],
             "columns": {
                 "number": "sequence",
-                "filed_at": {"type": "lookup.claims.filed_at", "hidden": True},
+                "filed_at": "lookup.claims.filed_at",
                 "decided_at": "lookup.claims.decided_at",
                 "begun_at": {"type": "timestamp", "between": ["filed_at", "decided_at"]},
                 "looked_at": {"type": "timestamp", "after": "previous", "wait": "1 working day"},
@@ -101,7 +102,7 @@ def test_a_moment_in_a_span_is_uniform(rows: dict[str, pd.DataFrame]) -> None:
 
 def test_moments_of_rows_of_one_row_are_ordered_draws(rows: dict[str, pd.DataFrame]) -> None:
     """The k-th of n is the k-th smallest of n uniforms: a beta variable of k and n + 1 - k."""
-    calls = rows["calls"].merge(rows["claims"][["claim_id", "filed_at"]], on="claim_id")
+    calls = rows["calls"]
     assert calls.groupby("claim_id")["begun_at"].apply(lambda moments: moments.is_monotonic_increasing).all()
     shares = (calls["begun_at"] - calls["filed_at"]) / (calls["decided_at"] - calls["filed_at"])
     counts = calls.groupby("claim_id")["number"].transform("max")
@@ -111,7 +112,7 @@ def test_moments_of_rows_of_one_row_are_ordered_draws(rows: dict[str, pd.DataFra
 
 
 def test_waits_in_working_days_add_up_along_a_chain(rows: dict[str, pd.DataFrame]) -> None:
-    calls = rows["calls"].merge(rows["claims"][["claim_id", "filed_at"]], on="claim_id")
+    calls = rows["calls"]
     assert (working_days_between(calls["filed_at"], calls["looked_at"]) == calls["number"]).all()
 
 
@@ -161,6 +162,24 @@ def test_a_formula_that_ends_like_a_unit_is_a_formula() -> None:
         assert (claims["paid_at"] - claims["due_at"] == pd.Timedelta(hours=hours)).all()
 
 
+def test_days_of_moments_lie_after_days(tmp_path: Path) -> None:
+    """Stored as dates, moments are judged by their day; as texts not at all; and an open end of 9999 is one."""
+    made_plan = plan(
+        decided_at={"type": "timestamp", "after": "filed_at", "wait": "1 hour", "as": "date"},
+        paid_at={"type": "timestamp", "after": "filed_at", "wait": "1 hour", "as": "text"},
+        open_end={"type": "= moment(date('9999-12-31'))", "hidden": True},
+        due_at={"type": "timestamp", "after": "filed_at", "wait": "200000 days"},
+        seen_at={"type": "timestamp", "between": ["filed_at", "open_end"]},
+    )
+    write_tables(made_plan, tmp_path, format="parquet")
+    report = check_directory(made_plan, tmp_path, "parquet", made_plan.first, made_plan.stop_or_span)
+    subjects = {f.subject for f in report.findings_of("relations_hold") if f.passed and f.judged}
+    assert report.score == 100 and "claims.decided_at" in subjects and "claims.paid_at" not in subjects, report.text()
+    claims = pq.read_table(tmp_path / "claims.parquet").to_pandas()
+    assert {moment.year for moment in claims["due_at"]} == {2572}
+    assert max(moment.year for moment in claims["seen_at"]) > 9000
+
+
 def test_of_an_empty_span_a_moment_is_its_beginning() -> None:
     claims = generate_tables(plan(seen_at={"type": "timestamp", "between": ["decided_at", "filed_at"]}))["claims"]
     assert (claims["seen_at"] == claims["decided_at"]).all()
@@ -207,7 +226,7 @@ def test_rows_of_no_period_have_moments_of_their_columns() -> None:
         assert payments.groupby("account_id")["paid_at"].apply(lambda moments: moments.is_monotonic_increasing).all()
 
 
-@pytest.mark.parametrize("wait", ["2 fortnights", "three days", "filed_at days", "days"])
+@pytest.mark.parametrize("wait", ["2 fortnights", "three days", "filed_at days", "days", "0 days", "-2 working days"])
 def test_what_is_no_wait_is_refused(wait: str) -> None:
     with pytest.raises(ConfigError, match="wait"):
         plan(paid_at={"type": "timestamp", "after": "filed_at", "wait": wait})

@@ -30,6 +30,8 @@ RAW: dict[str, Any] = {
                 "total": {"type": "= where(chance(0.1), null, lognormal(80, 0.8) - 30)", "decimals": 2},
                 "minutes": "= round(uniform(0, 600))",
                 "rate": "= round(uniform(0, 9), 3)",
+                "pieces": "= poisson(2)",
+                "fee": {"type": "= uniform(1, 90)", "as": "decimal(8, 2)"},
                 "due": {"type": "= uniform(9000, 99000)", "decimals": 2},
             },
         },
@@ -44,12 +46,14 @@ RAW: dict[str, Any] = {
                 "equal": {"type": "part.orders.due", "spread": 0},
                 "minutes": {"type": "part.orders.minutes", "spread": 1.5},
                 "rate": {"type": "part.orders.rate", "weights": "size"},
+                "pieces": {"type": "part.orders.pieces", "spread": 0},
+                "fee": {"type": "part.orders.fee", "spread": 1.0},
                 "wide": {"type": "part.orders.due", "spread": 0.5},
             },
         },
     ],
 }
-PARTS = {"amount": "total", "equal": "due", "minutes": "minutes", "rate": "rate", "wide": "due"}
+PARTS = {"amount": "total", "equal": "due", "minutes": "minutes", "rate": "rate", "wide": "due", "fee": "fee"}
 
 
 def plan(**columns: Any) -> Plan:
@@ -64,8 +68,20 @@ def rows() -> dict[str, pd.DataFrame]:
     return generate_tables(plan())
 
 
+def test_a_unit_falls_to_each_row_as_likely(rows: dict[str, pd.DataFrame]) -> None:
+    """Of few units each row has the mean of its exact share, whatever its place; with weights too."""
+    pairs = joined(rows)
+    counts = pairs.groupby("order_id")["number"].transform("max")
+    for number in (1, 2, 4):
+        four = pairs[(counts == 4) & (pairs["number"] == number)]
+        errors = four["pieces"] - four["all_pieces"] / 4
+        assert len(four) > 300 and abs(errors.mean()) < 4 * 0.5 / np.sqrt(len(four))
+
+
 def joined(rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    orders = rows["orders"].rename(columns={"minutes": "all_minutes", "rate": "all_rate"})
+    orders = rows["orders"].rename(
+        columns={"minutes": "all_minutes", "rate": "all_rate", "pieces": "all_pieces", "fee": "all_fee"}
+    )
     return rows["payments"].merge(orders, on="order_id")
 
 

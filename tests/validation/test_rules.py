@@ -354,6 +354,14 @@ def test_rows_of_periods_that_are_not_stored_are_not_missed(tables: dict[str, pa
         assert (amounts.judged, amounts.passed) == (is_judged, not is_judged), amounts
 
 
+def test_what_may_come_later_is_no_fault_before_the_end(tables: dict[str, pa.Table]) -> None:
+    """A row that others come to refer to is missed nowhere until the window has ended."""
+    plan = plan_with({"table": "orders", "name": "all_sent", "included": {"order_id": "parcels.sent"}})
+    for stop, is_judged in ((plan.stop_or_span - 1, False), (plan.stop_or_span, True)):
+        (finding,) = check_tables(plan, tables, plan.first, stop).findings_of("all_sent")
+        assert (finding.judged, finding.passed) == (is_judged, not is_judged), finding
+
+
 def test_a_value_of_another_period_is_compared(tables: dict[str, pa.Table]) -> None:
     """Judging one period looks for what is in the others; and counts the faults of its own rows."""
     plan = plan_with({"table": "orders", "unique": "country", "name": "one"})
