@@ -133,7 +133,7 @@ def _period_at(grain: Grain, moment: datetime) -> int:
 
 
 def _start_of(grain: Grain, period: int) -> datetime:
-    moment: datetime = grain.starts(np.array([period]))[0].item()
+    moment: datetime = grain.civil_starts(np.array([period]))[0].item()
     return moment
 
 

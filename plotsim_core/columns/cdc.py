@@ -73,4 +73,4 @@ def write_moments(table: TablePlan, rows: Rows) -> Moments:
     """Return the moment in which each row was written."""
     if len(rows.moment) == len(rows):
         return moments(table, rows)
-    return rows.block.population.grain.starts(rows.period + 1).astype("datetime64[us]") - _TICK
+    return rows.block.population.grain.instants(rows.period + 1) - _TICK

@@ -112,7 +112,7 @@ def _times(rows: Rows) -> Integers:
     """Return the moment of each row, or the start of its period, in microseconds."""
     if len(rows.moment) == len(rows):
         return rows.moment.astype("datetime64[us]").astype(np.int64)
-    return rows.block.population.grain.starts(rows.period).astype("datetime64[us]").astype(np.int64)
+    return rows.block.population.grain.instants(rows.period).astype(np.int64)
 
 
 @lru_cache(maxsize=8)

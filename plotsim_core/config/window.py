@@ -146,7 +146,7 @@ class Window(Part):
             return
         edge = moment.astype("datetime64[s]")
         period = grain.holding(np.array([edge]))
-        start, next_start = (grain.starts(period + step)[0] for step in (0, 1))
+        start, next_start = (grain.civil_starts(period + step)[0] for step in (0, 1))
         if start != edge:
             side, offset = ("first", 0) if name == "start" else ("last", 1)
             day_before, day_after = (moment.astype("datetime64[D]") - offset for moment in (start, next_start))
@@ -170,7 +170,7 @@ class Window(Part):
         """Number of the first period: the first that begins on or after `start`."""
         start = np.array([np.datetime64(self.start).astype("datetime64[s]")])
         period = self.grain.holding(start)
-        return int(period[0]) + int(self.grain.starts(period)[0] < start[0])
+        return int(period[0]) + int(self.grain.civil_starts(period)[0] < start[0])
 
     @property
     def stop(self) -> int | None:

@@ -1,7 +1,8 @@
 """Dates and period numbers. A period is counted from a fixed epoch, never from a window's start.
 
 A grain (some minutes, hour, day, ISO week, month, quarter) turns dates into period numbers and back; everything is
-vectorised over int64 arrays of period numbers.
+vectorised over int64 arrays of period numbers. The beginning of a period is two things: what the calendar and clocks show
+then (`civil_starts`), and a point in time (`instants`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ Moments = NDArray[np.datetime64]
 
 @dataclass(frozen=True)
 class Grain:
-    """One length of period. `starts` maps period numbers to the moment (datetime64[s]) each begins at.
+    """One length of period. `civil_starts` maps period numbers to what clocks show when each begins (datetime64[s]), and
+    `holding` maps what clocks show to the number of the period.
 
     `coarser` are the names of the grains that hold whole periods of it, and `cohort` is how many periods of arrivals make a
     cohort. `minutes` is its length, None for those that are longer than a day.
@@ -35,7 +37,7 @@ class Grain:
     adverb: str
     per_year: float
     holding: Callable[[Moments], Periods]
-    starts: Callable[[Periods], Moments]
+    civil_starts: Callable[[Periods], Moments]
     labels: Callable[[Moments], list[str]]
     coarser: tuple[str, ...] = ()
     cohort: int = 1
@@ -82,13 +84,17 @@ class Grain:
         """How many digits a date key has."""
         return 4 + 2 * self.key_format.count("%") - 2
 
+    def instants(self, periods: Periods) -> Moments:
+        """Return the moment in UTC (datetime64[us]) at which each period begins."""
+        return self.civil_starts(periods).astype("datetime64[us]")
+
     def seconds(self, periods: Periods) -> NDArray[np.int64]:
         """Return the length of each period in seconds."""
-        return (self.starts(periods + 1) - self.starts(periods)).astype(np.int64)
+        return (self.instants(periods + 1) - self.instants(periods)).astype("timedelta64[s]").astype(np.int64)
 
     def keys(self, periods: Periods) -> NDArray[np.int64]:
         """Return the integer date key of each period, its start: YYYYMMDD, of hours YYYYMMDDHH, of minutes YYYYMMDDHHMM."""
-        start = self.starts(periods)
+        start = self.civil_starts(periods)
         keys = date_keys(start)
         if self.is_part_of_day:
             hour, minute = np.divmod((start - start.astype("datetime64[D]")).astype(np.int64) // 60, _HOUR)
@@ -120,7 +126,7 @@ class Grain:
 
     def label(self, period: int) -> str:
         """Return the label of one period, as people write it (`2023-01`, `2023-W05`, `2023-Q2`)."""
-        return self.labels(self.starts(np.array([period], dtype=np.int64)))[0]
+        return self.labels(self.civil_starts(np.array([period], dtype=np.int64)))[0]
 
 
 def date_keys(moments: Moments) -> NDArray[np.int64]:

@@ -236,7 +236,7 @@ def _moments(population: Population, declared: Rhythm | None, periods: Integers,
         offsets = (lengths * shares).astype(np.int64)
     else:
         offsets = place_shares(rhythm, days_of(population, rhythm, all_periods), index, shares, lengths)
-    starts = population.grain.starts(all_periods).astype("datetime64[us]")[index]
+    starts = population.grain.instants(all_periods)[index]
     moments: Moments = starts + offsets.astype("timedelta64[us]")
     return moments
 

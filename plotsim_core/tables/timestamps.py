@@ -70,6 +70,6 @@ def _days(block: Block, rhythm: Rhythm) -> Floats:
 
 def moments(block: Block, period: Integers, microseconds: Integers) -> NDArray[np.datetime64]:
     """Return the moments that lie `microseconds` after the beginnings of periods (indices in the block)."""
-    starts = block.population.grain.starts(block.periods).astype("datetime64[us]")
+    starts = block.population.grain.instants(block.periods)
     moments_within: NDArray[np.datetime64] = starts[period] + microseconds.astype("timedelta64[us]")
     return moments_within

@@ -82,7 +82,7 @@ def _event_findings(store: StoredData, table: TablePlan, moment: str, rhythm: Rh
     periods, index = np.unique(events.periods, return_inverse=True)
     totals = _class_sums(index, events.counts, len(periods))
     weights = days_of(population, rhythm, periods)
-    first_days = population.grain.starts(periods).astype("datetime64[D]").astype(np.int64)
+    first_days = population.grain.civil_starts(periods).astype("datetime64[D]").astype(np.int64)
     days = first_days[:, None] + np.arange(weights.shape[1])[None, :]
     shares = weights[:, :, None] * (np.array(rhythm.hours) / 24.0)
     shares = _recorded_shares(population, periods, shares / shares.sum(axis=(1, 2), keepdims=True))

@@ -108,7 +108,7 @@ def _moments(store: StoredData, table: TablePlan) -> Iterator[Finding]:
 def _period_ends(store: StoredData) -> pa.Table:
     """Return the judged periods as (date_key, begins, stops)."""
     periods = np.arange(store.first, store.stop + 1, dtype=np.int64)
-    starts = store.population.grain.starts(periods).astype("datetime64[us]")
+    starts = store.population.grain.civil_starts(periods).astype("datetime64[us]")
     keys = store.population.grain.keys(periods[:-1])
     return pa.table({"date_key": pa.array(keys), "begins": pa.array(starts[:-1]), "stops": pa.array(starts[1:])})
 
@@ -155,7 +155,7 @@ def _wrong_end_sql(store: StoredData, end: str) -> str:
     """Return the SQL condition that the last version of a unit has a wrong end: not at the end of its life, or not open
     where the unit still lives. Units outside the sample of lives are not judged."""
     store.connection.register("judged periods", _period_ends(replace(store, first=store.population.first)))
-    horizon = store.population.grain.starts(np.array([store.stop], dtype=np.int64)).astype("datetime64[us]")[0]
+    horizon = store.population.grain.civil_starts(np.array([store.stop], dtype=np.int64)).astype("datetime64[us]")[0]
     is_known = store.first == store.population.first and all(
         ending.table in store.relations for ending in store.population.endings
     )

@@ -169,8 +169,8 @@ def events_lie_in_their_periods(plan: Plan) -> None:
         rows = clean_rows(plan, table.name)
         periods = periods_of(plan, table, rows)
         moments = times(rows, column)
-        assert (moments >= plan.grain.starts(periods).astype("datetime64[us]")).all(), table.name
-        assert (moments < plan.grain.starts(periods + 1).astype("datetime64[us]")).all(), table.name
+        assert (moments >= plan.grain.civil_starts(periods).astype("datetime64[us]")).all(), table.name
+        assert (moments < plan.grain.civil_starts(periods + 1).astype("datetime64[us]")).all(), table.name
 
 
 def rows_lie_in_their_units_lives(plan: Plan) -> None:
@@ -253,7 +253,7 @@ def versions_end_with_their_units(plan: Plan) -> None:
     rows = clean_rows(plan, table.name).to_pandas().drop_duplicates(key_column, keep="last")
     for key, end in zip(rows[key_column], rows["valid_to"], strict=True):
         if ended[key] < plan.stop - 1:
-            assert np.datetime64(end, "s") == plan.grain.starts(np.array([ended[key] + 1]))[0], f"{key} ends at {end}"
+            assert np.datetime64(end, "s") == plan.grain.civil_starts(np.array([ended[key] + 1]))[0], f"{key} ends at {end}"
         else:
             assert pd.isna(end), f"{key} is closed at {end}"
 
@@ -269,7 +269,7 @@ def facts_join_the_version_of_their_time(plan: Plan) -> None:
         if table.time is None or not any(column.name == ROW_ID for column in table.columns):
             continue
         rows = clean_rows(plan, table.name)
-        starts = pd.Series(plan.grain.starts(periods_of(plan, table, rows)))
+        starts = pd.Series(plan.grain.civil_starts(periods_of(plan, table, rows)))
         valid = versions.loc[rows[ROW_ID].to_pylist()]
         assert valid[key].to_list() == units_of_rows(plan, plan.population, table), table.name
         assert (pd.to_datetime(valid["valid_from"]).to_numpy() <= starts.to_numpy()).all(), table.name
