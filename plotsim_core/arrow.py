@@ -31,6 +31,11 @@ def taken(values: ArrowArray, indexes: NDArray[np.integer[Any]], is_null: NDArra
     return values.take(nullable_indexes)
 
 
+def has_zone(type_: pa.DataType) -> bool:
+    """Return whether values are moments whose type says in which time zone they are shown."""
+    return isinstance(type_, pa.TimestampType) and type_.tz is not None
+
+
 def plain_type(type_: pa.DataType) -> pa.DataType:
     """Return a type without a dictionary: that of the values of an enum."""
     return type_.value_type if isinstance(type_, pa.DictionaryType) else type_

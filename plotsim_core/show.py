@@ -83,7 +83,8 @@ def _facts(plan: Plan) -> list[str]:
         length, is_longer = plan.partition.name, plan.partition is not plan.grain
         partitions = f"{_partition_count(plan):,} partitions{f' of a {length}' if is_longer else ''}"
         partitions = partitions if plan.stop is not None else f"a partition each {length}"
-        facts += [f"{plan.grain.label(plan.first)} to {last}", partitions, f"span {plan.span}"]
+        zone = [f"days of {plan.grain.zone}"] if plan.grain.zone is not None else []
+        facts += [f"{plan.grain.label(plan.first)} to {last}", *zone, partitions, f"span {plan.span}"]
     units = [_unit_count(plan.population)] if plan.kinds else ["no units"]
     scale = [f"scale {plan.dataset.scale:g}"] if plan.kinds else []
     return [*facts, *([] if plan.has_window else ["no window"]), *units, f"seed {plan.seed}", *scale]

@@ -29,6 +29,8 @@ Origin = tuple[str, str]
 """A table or stage, and a column of it."""
 
 POSITION: Origin = ("trajectories", "trajectory")
+Clock = Literal["dataset", "utc", "row"]
+"""Whose clocks show the moments of a column."""
 Owners = Literal["own", "any", "others"]
 """The units whose children rows refer to: their own, any, or any but their own."""
 MEANS, TRUE_VALUES, STORED_VALUES = "metrics", "correlated_metrics", "noised_metrics"
@@ -184,6 +186,12 @@ class DeclaredSource(Part):
     def is_moment(self) -> bool:
         """Whether a column holds the recorded moments of rows, which lie in their periods."""
         return False
+
+    @property
+    def clock(self) -> Clock:
+        """Whose clocks show the moments of a column: those of the dataset, UTC as its type says, or those of the row's
+        place."""
+        return "dataset"
 
     @property
     def is_key(self) -> bool:

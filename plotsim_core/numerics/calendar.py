@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.families import Family
+from plotsim_core.numerics.zones import offsets, offsets_of_local
 
 _HOUR, _DAY = 60, 1440
 """Minutes."""
@@ -27,7 +29,7 @@ Moments = NDArray[np.datetime64]
 @dataclass(frozen=True)
 class Grain:
     """One length of period. `civil_starts` maps period numbers to what clocks show when each begins (datetime64[s]), and
-    `holding` maps what clocks show to the number of the period.
+    `holding` maps what clocks show to the number of the period. Clocks are those of `zone`, an IANA name; None for UTC.
 
     `coarser` are the names of the grains that hold whole periods of it, and `cohort` is how many periods of arrivals make a
     cohort. `minutes` is its length, None for those that are longer than a day.
@@ -42,10 +44,11 @@ class Grain:
     coarser: tuple[str, ...] = ()
     cohort: int = 1
     minutes: int | None = None
+    zone: str | None = None
 
-    def __reduce__(self) -> tuple[Callable[[str], Grain], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[[str, str | None], Grain], tuple[str, str | None]]:
         """A grain travels between processes by its name: its functions are made here and cannot be pickled."""
-        return grain_named, (self.name,)
+        return grain_named, (self.name, self.zone)
 
     @property
     def noun(self) -> str:
@@ -86,7 +89,18 @@ class Grain:
 
     def instants(self, periods: Periods) -> Moments:
         """Return the moment in UTC (datetime64[us]) at which each period begins."""
-        return self.civil_starts(periods).astype("datetime64[us]")
+        starts = self.civil_starts(periods)
+        if self.zone is not None:
+            starts = starts - offsets_of_local(self.zone, starts.astype(np.int64)).astype("timedelta64[s]")
+        return starts.astype("datetime64[us]")
+
+    def local(self, instants: Moments) -> Moments:
+        """Return what clocks show at moments in UTC (datetime64[us])."""
+        if self.zone is None:
+            return instants
+        shift = offsets(self.zone, instants.astype("datetime64[s]").astype(np.int64)).astype("timedelta64[s]")
+        shown: Moments = instants + shift
+        return shown
 
     def seconds(self, periods: Periods) -> NDArray[np.int64]:
         """Return the length of each period in seconds."""
@@ -197,9 +211,11 @@ def _quarter_labels(moments: Moments) -> list[str]:
     return [f"{year + 1970}-Q{quarter + 1}" for year, quarter in zip(years.tolist(), quarters.tolist(), strict=True)]
 
 
-def grain_named(name: str) -> Grain:
-    """Return the grain of that name."""
-    return next((grain for grain in (YEAR, ONCE) if grain.name == name), None) or GRAINS[name]
+@lru_cache(maxsize=256)
+def grain_named(name: str, zone: str | None = None) -> Grain:
+    """Return the grain of that name, by the clocks of a zone (None: by UTC)."""
+    grain = next((grain for grain in (YEAR, ONCE) if grain.name == name), None) or GRAINS[name]
+    return grain if zone is None else replace(grain, zone=zone)
 
 
 MINUTES = tuple(minutes for minutes in range(1, _HOUR) if _HOUR % minutes == 0)

@@ -305,7 +305,7 @@ def _cdc_changes(
     cdc_changes: list[Change] = []
     for part, name in parts.items():
         before = columns[name]
-        after = pa.scalar("U") if part == "op" else pa.array(stamps[part], before.type)
+        after = pa.scalar("U") if part == "op" else pa.array(rows.block.population.grain.local(stamps[part]), before.type)
         columns[name] = pc.if_else(pa.array(numbers[part] > 0), after, before)
         is_changed = pc.not_equal(before, columns[name]).to_numpy(zero_copy_only=False)
         for issue_number, issue in table.issues:

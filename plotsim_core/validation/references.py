@@ -12,6 +12,7 @@ from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import Finding
+from plotsim_core.validation.moments import moment_column
 from plotsim_core.validation.row_counts import unit_column
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.structure import period_of
@@ -130,10 +131,10 @@ def validity_relations(
     date_format = population.grain.key_format
     start = f"strptime(CAST(t.{quoted(table.time)} AS VARCHAR), '{date_format}')"
     stop = f"{start} + {_interval(population.grain)}"
-    moment = next((c.name for c in table.columns if c.spec.source.is_moment), None)
+    moment = moment_column(table, "dataset")
     has_moments = "event" in table.spec.knows
     if moment is not None and has_moments and population.dataset.noise.temporal_jitter == 0:
-        first = last = f"t.{quoted(moment)}"
+        first = last = f"t.{quoted(moment.name)}"
     else:
         first, last = start, f"({stop} - INTERVAL 1 microsecond)" if has_moments else start
     begin, end = (f"o.{quoted(name)}" for name in validity)
