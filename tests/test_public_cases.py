@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables, template, write_tables
@@ -420,3 +422,50 @@ def test_devices_read_every_five_minutes_fall_silent_and_go_on() -> None:
     gaps = steps[steps > 300] / 300 - 1
     assert len(gaps) > 10 and gaps.min() >= 12
     assert (rows.groupby("at").size() >= 10).all()
+
+
+def shops_of_new_york(start: str, every: str) -> Plan:
+    """Shops that are open from 9 to 17 by their own clocks, five days from a start."""
+    end = date.fromisoformat(start) + timedelta(days=5)
+    columns = [
+        {"name": "visit_id", "type": "id"},
+        {"name": "date_key", "type": "ref.dim_date"},
+        {"name": "shop_id", "type": "ref.dim_shop"},
+        {"name": "at", "type": "timestamp"},
+        {"name": "at_utc", "type": "timestamp", "zone": "utc"},
+    ]
+    raw = {
+        "about": "Shops",
+        "unit": "shop",
+        "window": {"start": start, "end": str(end), "every": every, "timezone": "America/New_York"},
+        "rhythm": {"hours": [*[0] * 9, *[1] * 8, *[0] * 7]},
+        "metrics": [{"name": "visits", "type": "count", "polarity": "positive", "mean": [20, 80]}],
+        "segments": [{"name": "all", "count": 20, "archetype": "growth"}],
+        "dimensions": [{"name": "dim_shop", "per": "unit", "columns": [{"name": "shop_id", "type": "id"}]}],
+        "events": [{"name": "evt_visit", "trigger": "proportional", "driver": "visits", "columns": columns}],
+    }
+    return from_mapping(raw, name="shops")
+
+
+@pytest.mark.parametrize(
+    ("start", "changed", "hours", "opens"),
+    [("2024-03-09", "2024-03-10", 23, ("14:00", "13:00")), ("2024-11-02", "2024-11-03", 25, ("13:00", "14:00"))],
+)
+def test_hours_of_a_place_with_summer_time(start: str, changed: str, hours: int, opens: tuple[str, str]) -> None:
+    """A local day of 23 and one of 25 hours, opening hours by local clocks, which move in UTC, and typed moments; hours as
+    periods are refused with the way to show local time."""
+    plan = shops_of_new_york(start, "day")
+    lengths = {
+        plan.grain.label(p): int(plan.grain.seconds(np.array([p]))[0]) // 3600 for p in range(plan.first, plan.stop or 0)
+    }
+    assert lengths == {**dict.fromkeys(lengths, 24), changed: hours}
+    assert plan.table("evt_visit").column("at_utc").type == pa.timestamp("us", "UTC")
+    rows = generate_tables(plan)["evt_visit"]
+    assert rows["at"].dt.hour.between(9, 16).all()
+    first_open = rows.groupby("date_key")["at_utc"].min().dt.floor("h").dt.strftime("%H:%M")
+    assert tuple(first_open.iloc[:2]) == opens
+    with pytest.raises(
+        ConfigError, match="clocks of America/New_York are changed.*local\\(at, 'America/New_York'\\)"
+    ) as raised:
+        shops_of_new_york(start, "hour")
+    assert changed in str(raised.value)

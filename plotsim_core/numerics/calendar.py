@@ -99,7 +99,7 @@ class Grain:
         if self.zone is None:
             return instants
         shift = offsets(self.zone, instants.astype("datetime64[s]").astype(np.int64)).astype("timedelta64[s]")
-        shown: Moments = instants + shift
+        shown: Moments = instants.astype("datetime64[us]") + shift
         return shown
 
     def seconds(self, periods: Periods) -> NDArray[np.int64]:
