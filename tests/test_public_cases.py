@@ -464,8 +464,7 @@ def test_hours_of_a_place_with_summer_time(start: str, changed: str, hours: int,
     assert rows["at"].dt.hour.between(9, 16).all()
     first_open = rows.groupby("date_key")["at_utc"].min().dt.floor("h").dt.strftime("%H:%M")
     assert tuple(first_open.iloc[:2]) == opens
-    with pytest.raises(
-        ConfigError, match="clocks of America/New_York are changed.*local\\(at, 'America/New_York'\\)"
-    ) as raised:
+    with pytest.raises(ConfigError) as raised:
         shops_of_new_york(start, "hour")
-    assert changed in str(raised.value)
+    text = str(raised.value)
+    assert f"clocks of America/New_York are changed, on {changed}" in text and "local(at, 'America/New_York')" in text

@@ -23,7 +23,7 @@ FORMATS = ("csv", "jsonl", "parquet", "duckdb", "sql")
 TYPED = ("at_utc", "at_berlin")
 
 
-def shops(**output: Any) -> Plan:
+def shops(log_format: str | None = None, **output: Any) -> Plan:
     """Events in the nights in which clocks of New York are set back, and a log with typed moments inside images."""
     columns = [
         {"name": "visit_id", "type": "id"},
@@ -33,8 +33,9 @@ def shops(**output: Any) -> Plan:
         {"name": "at_utc", "type": "timestamp", "zone": "utc"},
         {"name": "at_berlin", "type": "timestamp", "zone": "Europe/Berlin", "nulls": 0.1},
     ]
+    log = {} if log_format is None else {"log_format": log_format}
     opened = {"name": "opened_at", "type": "timestamp", "zone": "America/New_York"}
-    visit = {"name": "evt_visit", "trigger": "proportional", "driver": "visits", "columns": columns}
+    visit = {"name": "evt_visit", "trigger": "proportional", "driver": "visits", "columns": columns, **log}
     raw = {
         "about": "Shops",
         "unit": "shop",
@@ -107,6 +108,17 @@ def test_files_say_the_zone_in_their_type_or_text(tmp_path: Path) -> None:
     images = [json.loads(line) for line in (tmp_path / "jsonl" / "log_shop.jsonl").read_text().splitlines()]
     assert images[0]["before"] is None
     assert {image["after"]["opened_at"] for image in images} == {"2024-11-02T00:00:00.000000-04:00"}
+
+
+def test_lines_of_a_log_show_the_clocks_of_the_column(tmp_path: Path) -> None:
+    plan = shops(log_format="{at_utc} {at_berlin:%H:%M} {at}")
+    write_tables(plan, tmp_path, format="csv")
+    lines = (tmp_path / "evt_visit.log").read_text().splitlines()
+    rows = read(tmp_path, "csv")
+    texts = (
+        rows["at_utc"].str.replace(" ", "T").str.replace("Z", "+0000") + " " + rows["at_berlin"].str[11:16].replace("", "-")
+    )
+    assert lines == (texts + " " + rows["at"].str.replace(" ", "T")).tolist()
 
 
 def test_dialects_have_a_type_for_it(tmp_path: Path) -> None:
