@@ -130,19 +130,33 @@ class Timestamp(ColumnSource):
             return  # reported at the formula
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
-        instants: ArrowArray
-        if self.wait is None:
-            instants = pa.array(moments(table, rows), TYPE)
-        else:
-            begins = moments(table, rows).astype("datetime64[us]").astype(np.int64)
-            instants = as_moments(begins + waits_until(self.wait, column, table, rows))
+        instants = self._instants(column, table, rows)
         if self._zone is not None:
             return typed(instants, self._zone)
         if self._place is not None:
             return shown_in_places(instants, fill(table.column(self._place), table, rows))
         return shown_in_dataset(instants, rows.block.population.grain)
 
+    def _instants(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+        """Return the moments in UTC."""
+        if self.wait is None:
+            return pa.array(moments(table, rows), TYPE)
+        begins = moments(table, rows).astype("datetime64[us]").astype(np.int64)
+        return as_moments(begins + waits_until(self.wait, column, table, rows))
+
     def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
+        return [*self._wait_steps(column, table, row), *self._zone_steps(column, table, row)]
+
+    def _zone_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
+        zone = self._zone or row.block.population.grain.zone
+        if self._place is not None:
+            zone = fill(table.column(self._place), table, row)[0].as_py()
+        elif zone is None:
+            return []
+        moment = str(self._instants(column, table, row)[0].as_py())
+        return [Step("moment", moment, f"in UTC, which clocks of {zone} show")]
+
+    def _wait_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
         if self.wait is None:
             return []
         seconds = float(waits_until(self.wait, column, table, row)[0]) / 1e6

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import chi2
 
-from plotsim_core import ConfigError, from_mapping, generate_tables, validate
+from plotsim_core import ConfigError, explain, from_mapping, generate_tables, validate
 from plotsim_core.numerics.calendar import grain_named
 from plotsim_core.numerics.clock_changes import clock_changes
 from plotsim_core.numerics.rhythm import DAY, HOUR, place_shares, rhythm
@@ -275,3 +275,13 @@ def test_a_typed_column_needs_no_zone_of_the_window() -> None:
     assert (rows["at_berlin"].dt.tz_convert("UTC") == rows["at_utc"]).all()
     column = from_mapping(raw, name="shops").table("evt_visit").column("at_berlin")
     assert column.type == pa.timestamp("us", "Europe/Berlin") and DAY == 24 * HOUR
+
+
+def test_explain_tells_the_moment_and_whose_clocks_show_it() -> None:
+    plan = from_mapping(shops(), name="shops")
+    row = generate_tables(plan)["evt_visit"].iloc[7]
+    for column, zone in (("at", NEW_YORK), ("at_berlin", "Europe/Berlin"), ("at_place", row["zone"])):
+        steps = explain(plan, "evt_visit", row["visit_id"], str(row["date_key"]), column).steps
+        (step,) = [step for step in steps if step.name == "moment"]
+        assert step.value == str(row["at_utc"].tz_localize(None)), column
+        assert step.description == f"in UTC, which clocks of {zone} show"
