@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -95,8 +95,10 @@ def _layout_values(values: ArrowArray) -> ArrowArray:
     """Return values that a layout can format: moments as clocks of their zone show them, numbers unchanged, all else as
     texts."""
     if has_zone(values.type):
-        shown: ArrowArray = pc.local_timestamp(values)
-        return shown
+        moments: Any = values
+        shown: Any = pc.local_timestamp(moments)
+        local_moments: ArrowArray = shown
+        return local_moments
     if pa.types.is_decimal(values.type):
         return pa.array(as_floats(values), from_pandas=True)
     return values if pa.types.is_temporal(values.type) or is_number(values.type) else _text(values)

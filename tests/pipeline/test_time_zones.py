@@ -103,13 +103,13 @@ def test_a_store_keeps_which_moment_it_is(kind: str, tmp_path: Path) -> None:
         assert materialise(plan, store, key_range).success
     assert plan.stop is not None
     assert_equals_the_batch(plan, store, plan.stop)
-    made = pa.Table.from_batches(batches(plan, "evt_visit")[1], plan.table("evt_visit").schema).sort_by("visit_id")
+    batch = pa.Table.from_batches(batches(plan, "evt_visit")[1], plan.table("evt_visit").schema).sort_by("visit_id")
     with store.open_tables(plan, plan.first, plan.stop) as stored:
         relation = stored.relation(plan.table("evt_visit"))
         sql = (
             f'SELECT epoch_us("at"), epoch_us(at_utc), epoch_us(at_berlin), typeof(at_utc) FROM {relation} ORDER BY visit_id'
         )
         rows = stored.connection.sql(sql).fetchall()
-    expected = zip(*(made[name].cast(pa.int64()).to_pylist() for name in ("at", "at_utc", "at_berlin")), strict=True)
+    expected = zip(*(batch[name].cast(pa.int64()).to_pylist() for name in ("at", "at_utc", "at_berlin")), strict=True)
     assert [row[:3] for row in rows] == list(expected)
     assert {row[3] for row in rows} == {"TIMESTAMP WITH TIME ZONE"}
