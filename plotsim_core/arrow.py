@@ -31,6 +31,20 @@ def taken(values: ArrowArray, indexes: NDArray[np.integer[Any]], is_null: NDArra
     return values.take(nullable_indexes)
 
 
+def has_zone(type_: pa.DataType) -> bool:
+    """Return whether values are moments whose type says in which time zone they are shown."""
+    return isinstance(type_, pa.TimestampType) and type_.tz is not None
+
+
+def in_utc(type_: pa.DataType) -> pa.DataType:
+    """Return a type with UTC for the zone of moments that have one."""
+    if isinstance(type_, pa.StructType):
+        return pa.struct([field.with_type(in_utc(field.type)) for field in fields_of(type_)])
+    if isinstance(type_, pa.ListType):
+        return pa.list_(type_.value_field.with_type(in_utc(type_.value_type)))
+    return pa.timestamp("us", "UTC") if has_zone(type_) else type_
+
+
 def plain_type(type_: pa.DataType) -> pa.DataType:
     """Return a type without a dictionary: that of the values of an enum."""
     return type_.value_type if isinstance(type_, pa.DictionaryType) else type_

@@ -83,7 +83,8 @@ def _facts(plan: Plan) -> list[str]:
         length, is_longer = plan.partition.name, plan.partition is not plan.grain
         partitions = f"{_partition_count(plan):,} partitions{f' of a {length}' if is_longer else ''}"
         partitions = partitions if plan.stop is not None else f"a partition each {length}"
-        facts += [f"{plan.grain.label(plan.first)} to {last}", partitions, f"span {plan.span}"]
+        zone = [f"days of {plan.grain.zone}"] if plan.grain.zone is not None else []
+        facts += [f"{plan.grain.label(plan.first)} to {last}", *zone, partitions, f"span {plan.span}"]
     units = [_unit_count(plan.population)] if plan.kinds else ["no units"]
     scale = [f"scale {plan.dataset.scale:g}"] if plan.kinds else []
     return [*facts, *([] if plan.has_window else ["no window"]), *units, f"seed {plan.seed}", *scale]
@@ -155,7 +156,7 @@ def backfill(plan: Plan, rows: int) -> list[str]:
 
 def _partition_count(plan: Plan, length: Grain | None = None) -> int:
     """Return how many partitions, of the plan's or another length, the window has, or the span of an open one."""
-    ends = plan.grain.starts(np.array([plan.first, plan.stop_or_span - 1], dtype=np.int64))
+    ends = plan.grain.civil_starts(np.array([plan.first, plan.stop_or_span - 1], dtype=np.int64))
     low, high = (length or plan.partition).holding(ends).tolist()
     return int(high - low + 1)
 
@@ -165,9 +166,9 @@ def _longer_partitions(plan: Plan) -> list[Grain]:
     names = plan.grain.coarser
     names = names[names.index(plan.partition.name) + 1 :] if plan.partition.name in names else names
     ends = [plan.first] if plan.stop is None else [plan.first, plan.stop]
-    edges = plan.grain.starts(np.array(ends, dtype=np.int64))
+    edges = plan.grain.civil_starts(np.array(ends, dtype=np.int64))
     grains = [grain_named(name) for name in names]
-    return [grain for grain in grains if np.array_equal(grain.starts(grain.holding(edges)), edges)]
+    return [grain for grain in grains if np.array_equal(grain.civil_starts(grain.holding(edges)), edges)]
 
 
 def _duration(seconds: float) -> str:

@@ -46,9 +46,9 @@ class StoreModel(dg.Model, dg.Resolvable):
 
 class ScheduleModel(dg.Model, dg.Resolvable):
     enabled: Annotated[bool, Field(description="Whether the schedule runs from the start; it is in the UI anyway.")] = False
-    cron: Annotated[str | None, Field(description="When, in UTC; by default shortly after the end of each partition.")] = (
-        None
-    )
+    cron: Annotated[
+        str | None, Field(description="When, by the dataset's clocks; by default shortly after the end of each partition.")
+    ] = None
 
 
 @dg.scaffold_with(Scaffolder)

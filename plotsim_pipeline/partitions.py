@@ -1,11 +1,12 @@
 """Windows as partitions: one partitions definition per dataset, shared by all its assets. A partition is a period, or
-several (`window.partition`). All moments are UTC. A dataset without a window has none: its tables are states that are made
-whole, and WHOLE stands where others have the key of a partition."""
+several (`window.partition`). Days are those of UTC, or of `window.timezone`: so are keys and cron lines. A dataset without a
+window has none: its tables are states that are made whole, and WHOLE stands where others have the key of a partition."""
 
 import os
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import numpy as np
@@ -46,6 +47,7 @@ def partitions_for(plan: Plan) -> dg.TimeWindowPartitionsDefinition | None:
         start=_start_of(plan.grain, plan.first).strftime(form),
         end=_start_of(plan.grain, plan.stop).strftime(form) if plan.stop is not None else None,
         fmt=form,
+        timezone=zone_of(plan),
         cron_schedule=_cron(plan.partition),
         end_offset=_partitions_ahead(plan) if plan.stop is not None else 0,
     )
@@ -119,7 +121,7 @@ def partition_of(plan: Plan, date_key: int) -> str | None:
 
 def latest_complete(plan: Plan, now: datetime) -> int:
     """Return the number of the last period of the last partition that was over at `now`, a moment with a time zone."""
-    current_partition = _period_at(plan.partition, now.astimezone(UTC))
+    current_partition = _period_at(plan.partition, now.astimezone(ZoneInfo(zone_of(plan))))
     return _period_at(plan.grain, _start_of(plan.partition, current_partition)) - 1
 
 
@@ -128,12 +130,17 @@ def window_keys(plan: Plan, now: datetime) -> list[str]:
     return keys_between(plan, plan.first, plan.stop if plan.stop is not None else latest_complete(plan, now) + 1)
 
 
+def zone_of(plan: Plan) -> str:
+    """Return the time zone whose days the periods of a dataset are."""
+    return plan.grain.zone or "UTC"
+
+
 def _period_at(grain: Grain, moment: datetime) -> int:
     return int(grain.holding(np.array([moment.replace(tzinfo=None)], dtype="datetime64[s]"))[0])
 
 
 def _start_of(grain: Grain, period: int) -> datetime:
-    moment: datetime = grain.starts(np.array([period]))[0].item()
+    moment: datetime = grain.civil_starts(np.array([period]))[0].item()
     return moment
 
 
@@ -141,5 +148,6 @@ def _partitions_ahead(plan: Plan) -> int:
     """Return the number of partitions after today, rounded up to `_AHEAD_STEP`; by default Dagster shows no future
     partitions."""
     assert plan.stop is not None
-    last, today = _period_at(plan.partition, _start_of(plan.grain, plan.stop - 1)), datetime.now(UTC)
+    last = _period_at(plan.partition, _start_of(plan.grain, plan.stop - 1))
+    today = datetime.now(ZoneInfo(zone_of(plan)))
     return max(0, -(-(last + 1 - _period_at(plan.partition, today)) // _AHEAD_STEP) * _AHEAD_STEP)

@@ -13,7 +13,7 @@ from plotsim_core.tables.stages import stage_names
 from plotsim_pipeline.assets.catalogue import LAYER, OVERVIEW_LAYER
 from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs
 from plotsim_pipeline.dagster_home import command
-from plotsim_pipeline.partitions import RANGE, keys_made, latest_complete
+from plotsim_pipeline.partitions import RANGE, keys_made, latest_complete, zone_of
 from plotsim_pipeline.runs import in_progress
 from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores.duckdb_lock import wait_limit
@@ -27,7 +27,7 @@ _INCREMENT_CRON = {
     "quarter": "30 2 1 */3 *",
     "year": "30 2 1 1 *",
 }
-"""Length of partitions to when the increment runs, in UTC."""
+"""Length of partitions to when the increment runs, by the clocks of the dataset."""
 _WEEKLY = "30 4 * * 1"
 _WAIT_SECONDS = 30.0
 """Seconds that a tick waits for a store that is busy; then it fails, and the daemon tries it again."""
@@ -37,12 +37,12 @@ _MAX_PAUSE = timedelta(days=366)
 
 
 def increment_cron(partition: Grain) -> str:
-    """Return when the increment runs, in UTC, by the length of partitions: those of minutes are made as they end."""
+    """Return when the increment runs by the clocks of the dataset: partitions of minutes are made as they end."""
     return f"*/{partition.minutes} * * * *" if partition.is_part_of_hour else _INCREMENT_CRON[partition.name]
 
 
 def overview_cron(partition: Grain) -> str:
-    """Return when the overview runs, in UTC: weekly, or after each partition where that is seldomer."""
+    """Return when the overview runs by the clocks of the dataset: weekly, or after each partition where that is seldomer."""
     return _WEEKLY if partition.is_within_day else _INCREMENT_CRON[partition.name]
 
 
@@ -54,7 +54,8 @@ def automation(
 
     The job named after the dataset makes its tables, the report, overview and manifest; `<dataset>_increment` the tables and
     report, where there are partitions; `<dataset>_overview` what is told of all that is stored. The stages are assets off
-    their path. The increment's schedule runs shortly after the end of a partition, or as `cron` says (in UTC).
+    their path. The increment's schedule runs shortly after the end of a partition, or as `cron` says, by
+    the clocks of the dataset (UTC unless its window has a time zone).
     """
     dataset_assets = dg.AssetSelection.groups(plan.name)  # the stages have a group of their own
     overview_assets = dataset_assets & dg.AssetSelection.tag(LAYER, OVERVIEW_LAYER)
@@ -83,7 +84,7 @@ def _increment_schedule(plan: Plan, needs: Needs, job: str, cron: str | None, ru
         name=job,
         job_name=job,
         cron_schedule=cron or increment_cron(plan.partition),
-        execution_timezone="UTC",
+        execution_timezone=zone_of(plan),
         default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
         description=f"The latest complete {plan.partition.noun} of {plan.name}, and what is missing before it.",
         required_resource_keys={needs.store},
@@ -102,7 +103,7 @@ def _overview_schedule(plan: Plan, job: str) -> dg.ScheduleDefinition:
         name=job,
         job_name=job,
         cron_schedule=overview_cron(plan.partition),
-        execution_timezone="UTC",
+        execution_timezone=zone_of(plan),
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Pictures, score and answer key of all that is stored of {plan.name}.",
     )
@@ -147,22 +148,23 @@ def with_conditions(
             return spec
         is_overview = spec.tags[LAYER] == OVERVIEW_LAYER
         tick = overview_cron(plan.partition) if is_overview else cron or increment_cron(plan.partition)
-        return spec.replace_attributes(automation_condition=_at(tick) if is_overview else _missing_at(tick))
+        condition = _at(tick, zone_of(plan)) if is_overview else _missing_at(tick, zone_of(plan))
+        return spec.replace_attributes(automation_condition=condition)
 
     return dg.map_asset_specs(with_condition, assets)
 
 
-def _at(tick: str) -> dg.AutomationCondition[dg.AssetKey]:
-    return dg.AutomationCondition.cron_tick_passed(tick, "UTC") & ~dg.AutomationCondition.in_progress()
+def _at(tick: str, zone: str) -> dg.AutomationCondition[dg.AssetKey]:
+    return dg.AutomationCondition.cron_tick_passed(tick, zone) & ~dg.AutomationCondition.in_progress()
 
 
-def _missing_at(tick: str) -> dg.AutomationCondition[dg.AssetKey]:
+def _missing_at(tick: str, zone: str) -> dg.AutomationCondition[dg.AssetKey]:
     """Return the condition of partitions that are missing at a tick, of those from the one on that was the latest complete
     one when the sensor first looked. Dagster has no condition for partitions after the first one that was ever made."""
     latest = dg.AutomationCondition.in_latest_time_window()
     completed = dg.AutomationCondition.in_latest_time_window(_MAX_PAUSE).newly_true()
     became_due = latest | (completed & ~dg.AutomationCondition.initial_evaluation())
-    return _at(tick) & dg.AutomationCondition.missing() & became_due.since(dg.AutomationCondition.newly_updated())
+    return _at(tick, zone) & dg.AutomationCondition.missing() & became_due.since(dg.AutomationCondition.newly_updated())
 
 
 def automation_sensor(plan: Plan) -> dg.AutomationConditionSensorDefinition:

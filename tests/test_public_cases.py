@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -469,3 +470,49 @@ def test_a_counter_only_grows_and_a_sensor_drifts() -> None:
     plan = from_mapping(METERS, name="meters")
     report = check_tables(plan, {k: pa.Table.from_pandas(v) for k, v in rows.items()}, plan.first, plan.stop_or_span)
     assert [finding.passed for finding in report.findings_of("counters_grow")] == [True]
+
+
+def shops_of_new_york(start: str, every: str) -> Plan:
+    """Shops that are open from 9 to 17 by their own clocks, five days from a start."""
+    end = date.fromisoformat(start) + timedelta(days=5)
+    columns = [
+        {"name": "visit_id", "type": "id"},
+        {"name": "date_key", "type": "ref.dim_date"},
+        {"name": "shop_id", "type": "ref.dim_shop"},
+        {"name": "at", "type": "timestamp"},
+        {"name": "at_utc", "type": "timestamp", "zone": "utc"},
+    ]
+    raw = {
+        "about": "Shops",
+        "unit": "shop",
+        "window": {"start": start, "end": str(end), "every": every, "timezone": "America/New_York"},
+        "rhythm": {"hours": [*[0] * 9, *[1] * 8, *[0] * 7]},
+        "metrics": [{"name": "visits", "type": "count", "polarity": "positive", "mean": [20, 80]}],
+        "segments": [{"name": "all", "count": 20, "archetype": "growth"}],
+        "dimensions": [{"name": "dim_shop", "per": "unit", "columns": [{"name": "shop_id", "type": "id"}]}],
+        "events": [{"name": "evt_visit", "trigger": "proportional", "driver": "visits", "columns": columns}],
+    }
+    return from_mapping(raw, name="shops")
+
+
+@pytest.mark.parametrize(
+    ("start", "changed", "hours", "opens"),
+    [("2024-03-09", "2024-03-10", 23, ("14:00", "13:00")), ("2024-11-02", "2024-11-03", 25, ("13:00", "14:00"))],
+)
+def test_hours_of_a_place_with_summer_time(start: str, changed: str, hours: int, opens: tuple[str, str]) -> None:
+    """A local day of 23 and one of 25 hours, opening hours by local clocks, which move in UTC, and typed moments; hours as
+    periods are refused with the way to show local time."""
+    plan = shops_of_new_york(start, "day")
+    lengths = {
+        plan.grain.label(p): int(plan.grain.seconds(np.array([p]))[0]) // 3600 for p in range(plan.first, plan.stop or 0)
+    }
+    assert lengths == {**dict.fromkeys(lengths, 24), changed: hours}
+    assert plan.table("evt_visit").column("at_utc").type == pa.timestamp("us", "UTC")
+    rows = generate_tables(plan)["evt_visit"]
+    assert rows["at"].dt.hour.between(9, 16).all()
+    first_open = rows.groupby("date_key")["at_utc"].min().dt.floor("h").dt.strftime("%H:%M")
+    assert tuple(first_open.iloc[:2]) == opens
+    with pytest.raises(ConfigError) as raised:
+        shops_of_new_york(start, "hour")
+    text = str(raised.value)
+    assert f"clocks of America/New_York are changed, on {changed}" in text and "local(at, 'America/New_York')" in text

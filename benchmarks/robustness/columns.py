@@ -300,7 +300,10 @@ COMPOSERS: dict[str, Composer] = {
     "metric": lambda draw, star, table: {"type": f"metric.{_metric(draw, star)}"},
     "true": lambda draw, star, table: {"type": f"true.{_metric(draw, star)}"},
     "expected": lambda draw, star, table: {"type": f"expected.{_metric(draw, star)}"},
-    "timestamp": lambda draw, star, table: {"type": "timestamp"},
+    "timestamp": lambda draw, star, table: {
+        "type": "timestamp",
+        **({"zone": draw.one(("utc", "Europe/Berlin"))} if draw.chance(0.3) else {}),
+    },
     "cdc": lambda draw, star, table: {"type": f"cdc.{draw.one(('inserted_at', 'updated_at', 'op'))}"},
     "units": lambda draw, star, table: {"type": "units"},
     "flag": lambda draw, star, table: {"type": "flag"},

@@ -17,6 +17,9 @@ _LONGER = {
     "day": ("week", "month", "quarter", "year"),
     "month": ("quarter", "year"),
 }
+_ZONES = ("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca", "America/Santiago")
+_FIXED_ZONES = ("Asia/Kolkata", "Asia/Tokyo", "UTC")
+"""Zones whose clocks are never changed."""
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
@@ -37,6 +40,8 @@ def window(draw: Draw, length: int, cells: int) -> tuple[Config, int]:
         section["span"] = periods
     elif draw.chance(0.15):
         section["span"] = draw.whole(max(1, periods // 2), 2 * periods)
+    if draw.chance(0.15):
+        section["timezone"] = draw.one(_ZONES if _DAYS[grain] >= 1 else _FIXED_ZONES)
     return section, periods
 
 

@@ -60,7 +60,7 @@ class ChangeRecord(ColumnSource):
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         if self.part == "op":
             return pa.repeat(pa.scalar("I"), len(rows))
-        return pa.array(write_moments(table, rows), TYPE)
+        return pa.array(rows.block.population.grain.local(write_moments(table, rows)), TYPE)
 
 
 def change_columns(table: Table) -> tuple[Column, ...]:
@@ -71,7 +71,7 @@ def change_columns(table: Table) -> tuple[Column, ...]:
 
 
 def write_moments(table: TablePlan, rows: Rows) -> Moments:
-    """Return the moment in which each row was written."""
+    """Return the moment, in UTC, in which each row was written."""
     if len(rows.moment) == len(rows):
         return moments(table, rows)
-    return rows.block.population.grain.starts(rows.period + 1).astype("datetime64[us]") - _TICK
+    return rows.block.population.grain.instants(rows.period + 1) - _TICK

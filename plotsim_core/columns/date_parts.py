@@ -159,7 +159,7 @@ def _day_count(is_counted: Callable[[Population, Integers], Any]) -> Value:
 
     def value(population: Population, periods: Integers, starts: Moments) -> Integers:
         first_day = _days(starts)
-        stop_day = np.maximum(_days(population.grain.starts(periods + 1)), first_day + 1)
+        stop_day = np.maximum(_days(population.grain.civil_starts(periods + 1)), first_day + 1)
         days = first_day[:, None] + np.arange(int((stop_day - first_day).max(initial=1)))[None, :]
         counts: Integers = np.count_nonzero(is_counted(population, days) & (days < stop_day[:, None]), axis=1)
         return counts.astype(np.int64)
@@ -385,7 +385,7 @@ class _PartOfDate(ColumnSource):
             minutes = rows.ordinal
             values = TIME_PARTS[name].forms[form](population, minutes, minutes.astype("timedelta64[m]"))
         else:
-            values = DATE_PARTS[name].forms[form](population, rows.period, population.grain.starts(rows.period))
+            values = DATE_PARTS[name].forms[form](population, rows.period, population.grain.civil_starts(rows.period))
         return values.cast(column.type) if isinstance(values, pa.Array) else pa.array(values).cast(column.type)
 
 

@@ -109,10 +109,11 @@ def valid_positions(during: During, parent: TablePlan, rows: Rows, uniforms: Flo
 
 
 def _times(rows: Rows) -> Integers:
-    """Return the moment of each row, or the start of its period, in microseconds."""
+    """Return what clocks show at the moment of each row, or at the start of its period, in microseconds."""
+    grain = rows.block.population.grain
     if len(rows.moment) == len(rows):
-        return rows.moment.astype("datetime64[us]").astype(np.int64)
-    return rows.block.population.grain.starts(rows.period).astype("datetime64[us]").astype(np.int64)
+        return grain.local(rows.moment.astype("datetime64[us]")).astype(np.int64)
+    return grain.civil_starts(rows.period).astype("datetime64[us]").astype(np.int64)
 
 
 @lru_cache(maxsize=8)

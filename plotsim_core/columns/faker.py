@@ -179,7 +179,7 @@ class FakerText(ColumnSource):
             yield Problem("locale", f"has no effect: faker.{name} gives the same in every locale")
         if name in PAST:
             grain, first = (ONCE, 0) if scope.window is None else (scope.window.grain, scope.window.first)
-            start = grain.starts(np.array([first])).astype("datetime64[D]").astype(np.int64)
+            start = grain.civil_starts(np.array([first])).astype("datetime64[D]").astype(np.int64)
             problems = check_past(name, self.arguments, int(start[0]))
             yield from (Problem("type", problem.message, problem.hint) for problem in problems)
         elif name in PEOPLE or name in DIGESTS or name == "industry":
@@ -271,7 +271,7 @@ class FakerText(ColumnSource):
         population, name, bundle = rows.block.population, self.provider, self.bundle or ""
         spec = population.table(table.stream).spec
         if name in PAST:
-            start = population.grain.starts(np.array([population.first])).astype("datetime64[D]").astype(np.int64)
+            start = population.grain.civil_starts(np.array([population.first])).astype("datetime64[D]").astype(np.int64)
             day_uniforms = uniforms(rows.stream(table, column, "within"), rows.address)
             return past_values(name, self.arguments, int(start[0]), rows.uniforms(table, column), day_uniforms)
         locales, distinct = locales_of_rows(self.locale_choice(spec), rows, table, bundle), self._is_distinct(spec)

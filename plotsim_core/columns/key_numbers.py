@@ -142,7 +142,7 @@ def window_periods(dataset: Dataset) -> int:
     """Return how many periods there is room for: those of the window, or a hundred years of an open one."""
     if dataset.stop is not None:
         return dataset.stop - dataset.first
-    start = dataset.grain.starts(np.array([dataset.first]))[0].astype("datetime64[Y]").astype(np.int64)
+    start = dataset.grain.civil_starts(np.array([dataset.first]))[0].astype("datetime64[Y]").astype(np.int64)
     last = np.array([start + _YEARS], dtype="datetime64[Y]").astype("datetime64[s]")
     return int(dataset.grain.holding(last)[0]) + 1 - dataset.first
 

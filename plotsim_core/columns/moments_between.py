@@ -14,11 +14,11 @@ import numpy as np
 
 from plotsim_core.columns.dependencies import circle_of
 from plotsim_core.columns.moment_inputs import (
+    instants_in,
     may_lack_moments,
     moment_name_problems,
     moment_text,
     moment_type_problems,
-    moments_in,
 )
 from plotsim_core.columns.row_relations import rows_of_parents
 from plotsim_core.columns.rows import Rows
@@ -70,15 +70,16 @@ class Between:
         return may_lack_moments(self.inputs, table, dataset)
 
     def moments(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> Floats:
-        """Return the microseconds of the moments of rows. A span that ends before it begins has the moment at which it
+        """Return the moments of rows, in microseconds of UTC. A span that ends before it begins has the moment at which it
         begins; one without an end or a beginning has none: NaN."""
-        begins, ends = (moments_in(name, table, rows) for name in self.inputs)
+        begins, ends = (instants_in(name, table, rows) for name in self.inputs)
         spans = np.maximum(ends - begins, 0.0)
         places: Floats = begins + np.floor(ordered_uniforms(column, table, rows) * spans)
         return places
 
     def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
-        begins, ends = (moment_text(moments_in(name, table, row)) for name in self.inputs)
+        zone = row.block.population.grain.zone
+        begins, ends = (moment_text(instants_in(name, table, row), zone) for name in self.inputs)
         note = "of the span, drawn"
         if row.parent is not None:
             note += f"; the {row.ordinal[0] + 1}. smallest of those of the rows that belong to one row"

@@ -1,4 +1,4 @@
-"""The recorded moments of rows: when events happened, as a system writes it down."""
+"""The recorded moments of rows: when events happened, as a system writes it down, in UTC."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from plotsim_core.plan.plan import TablePlan
 
 
 def moments(table: TablePlan, rows: Rows) -> NDArray[np.datetime64]:
-    """Return the recorded moments of rows of a table: the true moments with temporal jitter, or the starts of the periods of
-    rows without moments. A detail row has the moment of its parent row."""
+    """Return the recorded moments of rows of a table, in UTC: the true moments with temporal jitter, or the starts of the
+    periods of rows without moments. A detail row has the moment of its parent row."""
     population = rows.block.population
     if len(rows.moment) != len(rows):
-        return population.grain.starts(rows.period).astype("datetime64[us]")
+        return population.grain.instants(rows.period)
     if population.dataset.noise.temporal_jitter == 0:
         return rows.moment
     if rows.parent is not None:
         return moments(population.table(parent_of(table) or ""), rows.parent)[rows.owner]
-    starts, stops = (
-        population.grain.starts(rows.period + offset).astype("datetime64[us]").astype(np.int64) for offset in (0, 1)
-    )
+    starts, stops = (population.grain.instants(rows.period + offset).astype(np.int64) for offset in (0, 1))
     elapsed = rows.moment.astype("datetime64[us]").astype(np.int64) - starts
     stream = key(population.seed, "temporal jitter", table.stream)
     result = starts + recorded_offsets(population.dataset.noise, stream, rows.address, elapsed, stops - starts)

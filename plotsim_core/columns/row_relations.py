@@ -277,7 +277,7 @@ def earlier_rows(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, In
     places = candidates.block.units.place[candidates.unit]
     order = _order_by_place(places, candidates.moment)
     places, moments = places[order], candidates.moment[order]
-    period_starts = population.grain.starts(np.arange(block_slice.first - within, block_slice.stop)).astype("datetime64[us]")
+    period_starts = population.grain.instants(np.arange(block_slice.first - within, block_slice.stop))
     row_places = rows.block.units.place[rows.unit]
     starts = _count_before(places, moments, row_places, period_starts[rows.period - block_slice.first])
     return candidates, order, starts, _count_before(places, moments, row_places, rows.moment) - starts

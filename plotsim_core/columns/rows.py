@@ -34,11 +34,11 @@ class Rows:
     """Rows as parallel arrays; a field that a kind of rows lacks is empty.
 
     `address` is the random address of a row; `unit` the index of its unit in the block; `period` a period number; `cell` the
-    index in the block's flattened (periods, units) arrays; `ordinal` the number among siblings; `moment` a time
-    (datetime64[us]); `version_first` the first period of a version and `version_stop` that of the next one (`CURRENT`: there
-    is none); `band` the band of a version; `parent` the parent rows of detail rows, and `owner` the position of each row's
-    parent; `rank` the number of a row in its group, in tables with issues (tables/rank.py); `targets` the (rows, positions)
-    that columns refer to, by name; `memory` what was computed of these rows.
+    index in the block's flattened (periods, units) arrays; `ordinal` the number among siblings; `moment` a time in
+    UTC (datetime64[us]); `version_first` the first period of a version and `version_stop` that of the next one (`CURRENT`:
+    there is none); `band` the band of a version; `parent` the parent rows of detail rows, and `owner` the position of each
+    row's parent; `rank` the number of a row in its group, in tables with issues (tables/rank.py); `targets` the (rows,
+    positions) that columns refer to, by name; `memory` what was computed of these rows.
     """
 
     block: Block

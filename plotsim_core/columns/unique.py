@@ -65,7 +65,7 @@ def capacity_messages(count: int, noun: str, values: str, table: Table, dataset:
 def last_year(cohorts: int, grain: Grain, first: int) -> int:
     """Return the last year in which so many cohorts arrive."""
     last = first + cohorts * grain.cohort
-    return int(grain.starts(np.array([last])).astype("datetime64[Y]").astype(np.int64)[0]) + 1970
+    return int(grain.civil_starts(np.array([last])).astype("datetime64[Y]").astype(np.int64)[0]) + 1970
 
 
 def unique_problems(count: int, noun: str, table: Table, dataset: Dataset) -> Iterator[Problem]:

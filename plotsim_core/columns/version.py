@@ -100,7 +100,7 @@ class Version(ColumnSource):
             return is_current
         periods = rows.version_first if self.part == "valid_from" else rows.version_stop
         is_current = periods == CURRENT
-        starts = population.grain.starts(np.where(is_current, population.first, periods)).astype("datetime64[us]")
+        starts = population.grain.civil_starts(np.where(is_current, population.first, periods)).astype("datetime64[us]")
         return pa.array(starts, TIMESTAMP, mask=is_current).cast(column.type)
 
 

@@ -20,11 +20,13 @@ from plotsim_core.columns.formula_problems import input_kinds, may_have_nulls, n
 from plotsim_core.columns.formula_steps import draw_steps
 from plotsim_core.columns.formula_values import Inputs, formula_value
 from plotsim_core.columns.moment_inputs import (
+    clocks_at,
+    instants_in,
+    instants_of,
     may_lack_moments,
     moment_name_problems,
     moment_text,
     moment_type_problems,
-    moments_in,
 )
 from plotsim_core.columns.recorded_moments import moments
 from plotsim_core.columns.row_relations import child_rows, parent_of
@@ -155,24 +157,26 @@ class Waits:
         return lacks_begin or may_have_nulls(self.length.formula, table, dataset)
 
     def moments(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> Floats:
-        """Return the microseconds of the moments of rows. A wait below 0 is none; after one that is null there is no moment:
-        NaN."""
+        """Return the moments of rows, in microseconds of UTC. A wait below 0 is none; after one that is null there is no
+        moment: NaN."""
         begins = self._begins(table, rows)
         lengths = self._lengths(column, table, rows)
         if not self.length.in_working_days:
             return begins + lengths
-        days = days_of(begins)
+        population = rows.block.population
+        clocks = clocks_at(begins, population.grain.zone)
+        days = days_of(clocks)
         is_known = ~np.isnan(begins) & ~np.isnan(lengths)
         ends = np.full(len(rows), np.nan)
         if is_known.any():
-            calendar = rows.block.population.dataset.calendar
+            calendar = population.dataset.calendar
             ends[is_known] = WORKING_DAYS["add_working_days"](calendar, days[is_known], lengths[is_known])
-        return moments_of(ends) + (begins - moments_of(days))
+        return instants_of(moments_of(ends) + (clocks - moments_of(days)), population.grain.zone)
 
     def _begins(self, table: TablePlan, rows: Rows) -> Floats:
         """Return the moments that waits begin at: in a chain those of the rows that rows belong to."""
         if not self.is_chain:
-            return moments_in(self.after, table, rows)
+            return instants_in(self.after, table, rows)
         return moments(table, rows).astype("datetime64[us]").astype(np.int64).astype(np.float64)
 
     def _lengths(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> Floats:
@@ -193,7 +197,7 @@ class Waits:
         scale, unit = (1.0, "working days") if self.length.in_working_days else (1e6, "seconds")
         total = "its own wait and those of the rows before it" if self.is_chain else "its wait"
         return [
-            Step("after", moment_text(self._begins(table, row)), noun),
+            Step("after", moment_text(self._begins(table, row), row.block.population.grain.zone), noun),
             *draw_steps(self.length.formula, row_inputs(self.length.formula, column, table, row)),
             Step("waits", float(self._lengths(column, table, row)[0]) / scale, f"{unit} of {total}"),
         ]

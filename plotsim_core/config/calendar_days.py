@@ -67,7 +67,7 @@ def period_factors(calendar: Calendar, grain: Grain, weights: shapes.Rhythm, per
     """Return what a rhythm multiplies the usual of a day or a part of one by, shape (periods,); 1 for longer periods."""
     if not grain.is_within_day:
         return np.ones(len(periods))
-    starts = grain.starts(periods)
+    starts = grain.civil_starts(periods)
     factors = day_weights(calendar, weights, starts.astype("datetime64[D]").astype(np.int64))
     if grain.is_part_of_day:
         factors = factors * weights.of_hours(starts.astype("datetime64[h]").astype(np.int64) % 24)

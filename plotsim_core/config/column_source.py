@@ -29,6 +29,8 @@ Origin = tuple[str, str]
 """A table or stage, and a column of it."""
 
 POSITION: Origin = ("trajectories", "trajectory")
+Clock = Literal["dataset", "utc", "row"]
+"""Whose clocks show the moments of a column."""
 Owners = Literal["own", "any", "others"]
 """The units whose children rows refer to: their own, any, or any but their own."""
 MEANS, TRUE_VALUES, STORED_VALUES = "metrics", "correlated_metrics", "noised_metrics"
@@ -194,6 +196,12 @@ class DeclaredSource(Part):
     def value_bounds(self) -> tuple[str | None, str | None]:
         """The columns of the row whose moments come before and after the value; None for those that no column says."""
         return None, None
+
+    @property
+    def clock(self) -> Clock:
+        """Whose clocks show the moments of a column: those of the dataset, UTC as its type says, or those of the row's
+        place."""
+        return "dataset"
 
     @property
     def is_key(self) -> bool:

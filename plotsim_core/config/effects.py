@@ -40,7 +40,7 @@ class Season(Part):
 
 def season_strengths(seasons: Sequence[Season], grain: Grain, periods: Integers) -> Floats:
     """Return the strengths of the seasons of each period, added up, shape (periods,)."""
-    return month_strengths(seasons)[grain.starts(periods).astype("datetime64[M]").astype(np.int64) % 12 + 1]
+    return month_strengths(seasons)[grain.civil_starts(periods).astype("datetime64[M]").astype(np.int64) % 12 + 1]
 
 
 def month_strengths(seasons: Sequence[Season]) -> Floats:

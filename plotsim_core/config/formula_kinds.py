@@ -75,6 +75,8 @@ def kind_of_type(type_: pa.DataType) -> Kind | None:
         return "number"
     if pa.types.is_dictionary(type_):
         return "text"
+    if pa.types.is_timestamp(type_):
+        return "moment"
     return next((kind for kind, arrow_type in FORMULA_TYPES.items() if arrow_type == type_), None)
 
 

@@ -103,7 +103,7 @@ def _months(dataset: Dataset) -> set[int]:
     """Return the months, from 1, in which periods of the window begin."""
     if dataset.stop is None:
         return set(range(1, _YEAR + 1))
-    starts = dataset.grain.starts(np.arange(dataset.first, dataset.stop)).astype("datetime64[M]").astype(np.int64)
+    starts = dataset.grain.civil_starts(np.arange(dataset.first, dataset.stop)).astype("datetime64[M]").astype(np.int64)
     return set((np.unique(starts % _YEAR) + 1).tolist())
 
 

@@ -52,8 +52,8 @@ class Occasion:
             return np.zeros(0)
         first, last = int(periods.min()), int(periods.max())
         near_periods = np.arange(first - len(self.after), last + len(self.before) + 1, dtype=np.int64)
-        starts = grain.starts(near_periods).astype("datetime64[D]").astype(np.int64)
-        next_starts = grain.starts(near_periods + 1).astype("datetime64[D]").astype(np.int64)
+        starts = grain.civil_starts(near_periods).astype("datetime64[D]").astype(np.int64)
+        next_starts = grain.civil_starts(near_periods + 1).astype("datetime64[D]").astype(np.int64)
         stops = np.maximum(next_starts, starts + 1)  # an hour is of one day
         years = np.array([starts[0], stops[-1]]).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
         shares = covered_shares(self.ranges(int(years[0]), int(years[1])), starts, stops)

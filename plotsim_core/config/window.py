@@ -14,6 +14,7 @@ from plotsim_core.config.model import Offset, Part, pattern
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS, MINUTES, USUAL_GRAINS, YEAR, Grain, grain_named
+from plotsim_core.numerics.zones import transitions, zone_names
 
 
 def _day_text(value: Any) -> Any:
@@ -63,6 +64,21 @@ Day = Annotated[
 ]
 
 
+def _existing_zone(name: str) -> str:
+    if name not in zone_names():
+        raise ProblemError(
+            Problem("", f"no time zone is named {value_text(name)}", did_you_mean(name, sorted(zone_names())))
+        )
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_existing_zone)]
+_DAY, _MONTH = 86_400, 31 * 86_400
+"""Seconds."""
+_LAST_RULE = 2100
+"""The year up to which the clocks of an open window are looked at."""
+
+
 class Window(Part):
     """The time a dataset covers. `start` and `end` are dates (`2023-01` or `2023-01-15`) and both belong to it.
 
@@ -83,6 +99,9 @@ class Window(Part):
     partition: str | None = None
     """The length of a partition, if several periods are stored and made together: week, month, quarter or year (day,
     for hours; day, hour or more minutes, for minutes); the rows are the same."""
+    timezone: TimeZone | None = None
+    """The time zone whose days, hours and months the periods are, by its IANA name (`Europe/Berlin`); UTC unless it is
+    written."""
 
     @model_validator(mode="before")
     @classmethod
@@ -113,6 +132,7 @@ class Window(Part):
         yield from partition_problems
         grain = self.grain if partition_problems else self.partitioned
         yield from self._aligned(grain, "start", self.start, np.datetime64(self.start))
+        yield from self._zone_problems()
         if self.end is not None:
             yield from self._aligned(grain, "end", self.end, np.datetime64(self.end) + 1)
 
@@ -139,6 +159,31 @@ class Window(Part):
                 hint,
             )
 
+    def _zone_problems(self) -> Iterator[Problem]:
+        """Refuse a zone whose clocks are changed so that periods are cut in two: parts of days, and days that do not come
+        once."""
+        if self.timezone is None:
+            return
+        last = self.end or f"{max(_LAST_RULE, int(self.start[:4]))}-12-31"
+        first, stop = (np.datetime64(day).astype("datetime64[s]").astype(np.int64) for day in (self.start, last))
+        moments, before, after = transitions(self.timezone, int(first) - _DAY, int(stop) + _MONTH)
+        shown_before, shown_after = (((moments + offset) // _DAY).astype("datetime64[D]") for offset in (before - 1, after))
+        is_broken = (shown_after < shown_before) | (shown_after > shown_before + 1)
+        if self.grain.is_part_of_day and len(moments):
+            yield Problem(
+                "timezone",
+                f"clocks of {self.timezone} are changed, on {shown_before[0]} for the first time, so {self.grain.plural} "
+                "would come twice or never",
+                "leave it out, so that periods are of UTC, and show local time: { type: timestamp, zone: "
+                f"{self.timezone} }}, or local(at, '{self.timezone}'); or take days",
+            )
+        elif np.any(is_broken):
+            yield Problem(
+                "timezone",
+                f"clocks of {self.timezone} are changed on {shown_before[is_broken][0]} so that a day comes twice or never",
+                "end the window before it, or begin it after it",
+            )
+
     def _aligned(self, grain: Grain, name: str, text: str, moment: np.datetime64) -> Iterator[Problem]:
         """Refuse a day that cuts a period (or partition) in two. Months and weeks never align, so a window of months holds
         the weeks that begin in it."""
@@ -146,7 +191,7 @@ class Window(Part):
             return
         edge = moment.astype("datetime64[s]")
         period = grain.holding(np.array([edge]))
-        start, next_start = (grain.starts(period + step)[0] for step in (0, 1))
+        start, next_start = (grain.civil_starts(period + step)[0] for step in (0, 1))
         if start != edge:
             side, offset = ("first", 0) if name == "start" else ("last", 1)
             day_before, day_after = (moment.astype("datetime64[D]") - offset for moment in (start, next_start))
@@ -158,19 +203,19 @@ class Window(Part):
     @property
     def grain(self) -> Grain:
         """The length of a period."""
-        return GRAINS[self.every]
+        return grain_named(self.every, self.timezone)
 
     @property
     def partitioned(self) -> Grain:
         """The length of a partition: that of a period unless a longer one is written."""
-        return self.grain if self.partition is None else grain_named(self.partition)
+        return self.grain if self.partition is None else grain_named(self.partition, self.timezone)
 
     @property
     def first(self) -> int:
         """Number of the first period: the first that begins on or after `start`."""
         start = np.array([np.datetime64(self.start).astype("datetime64[s]")])
         period = self.grain.holding(start)
-        return int(period[0]) + int(self.grain.starts(period)[0] < start[0])
+        return int(period[0]) + int(self.grain.civil_starts(period)[0] < start[0])
 
     @property
     def stop(self) -> int | None:

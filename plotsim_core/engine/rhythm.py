@@ -54,7 +54,7 @@ def days_of(population: Population, weights: shapes.Rhythm, periods: Integers) -
 
     Where nothing is to happen in a whole period, all its days weigh the same.
     """
-    first, stop = (_days(population.grain.starts(periods + offset)) for offset in (0, 1))
+    first, stop = (_days(population.grain.civil_starts(periods + offset)) for offset in (0, 1))
     days = first[:, None] + np.arange(int((stop - first).max(initial=1)))[None, :]
     is_inside = days < stop[:, None]
     day_parts = np.where(is_inside, day_weights(population.dataset.calendar, weights, days), 0.0)

@@ -1,20 +1,23 @@
 """Dates and period numbers. A period is counted from a fixed epoch, never from a window's start.
 
 A grain (some minutes, hour, day, ISO week, month, quarter) turns dates into period numbers and back; everything is
-vectorised over int64 arrays of period numbers.
+vectorised over int64 arrays of period numbers. The beginning of a period is two things: what the calendar and clocks show
+then (`civil_starts`), and a point in time (`instants`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.families import Family
+from plotsim_core.numerics.zones import offsets, offsets_of_local
 
 _HOUR, _DAY = 60, 1440
 """Minutes."""
@@ -25,7 +28,8 @@ Moments = NDArray[np.datetime64]
 
 @dataclass(frozen=True)
 class Grain:
-    """One length of period. `starts` maps period numbers to the moment (datetime64[s]) each begins at.
+    """One length of period. `civil_starts` maps period numbers to what clocks show when each begins (datetime64[s]), and
+    `holding` maps what clocks show to the number of the period. Clocks are those of `zone`, an IANA name; None for UTC.
 
     `coarser` are the names of the grains that hold whole periods of it, and `cohort` is how many periods of arrivals make a
     cohort. `minutes` is its length, None for those that are longer than a day.
@@ -35,15 +39,16 @@ class Grain:
     adverb: str
     per_year: float
     holding: Callable[[Moments], Periods]
-    starts: Callable[[Periods], Moments]
+    civil_starts: Callable[[Periods], Moments]
     labels: Callable[[Moments], list[str]]
     coarser: tuple[str, ...] = ()
     cohort: int = 1
     minutes: int | None = None
+    zone: str | None = None
 
-    def __reduce__(self) -> tuple[Callable[[str], Grain], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[[str, str | None], Grain], tuple[str, str | None]]:
         """A grain travels between processes by its name: its functions are made here and cannot be pickled."""
-        return grain_named, (self.name,)
+        return grain_named, (self.name, self.zone)
 
     @property
     def noun(self) -> str:
@@ -82,13 +87,28 @@ class Grain:
         """How many digits a date key has."""
         return 4 + 2 * self.key_format.count("%") - 2
 
+    def instants(self, periods: Periods) -> Moments:
+        """Return the moment in UTC (datetime64[us]) at which each period begins."""
+        starts = self.civil_starts(periods)
+        if self.zone is not None:
+            starts = starts - offsets_of_local(self.zone, starts.astype(np.int64)).astype("timedelta64[s]")
+        return starts.astype("datetime64[us]")
+
+    def local(self, instants: Moments) -> Moments:
+        """Return what clocks show at moments in UTC (datetime64[us])."""
+        if self.zone is None:
+            return instants
+        shift = offsets(self.zone, instants.astype("datetime64[s]").astype(np.int64)).astype("timedelta64[s]")
+        shown: Moments = instants.astype("datetime64[us]") + shift
+        return shown
+
     def seconds(self, periods: Periods) -> NDArray[np.int64]:
         """Return the length of each period in seconds."""
-        return (self.starts(periods + 1) - self.starts(periods)).astype(np.int64)
+        return (self.instants(periods + 1) - self.instants(periods)).astype("timedelta64[s]").astype(np.int64)
 
     def keys(self, periods: Periods) -> NDArray[np.int64]:
         """Return the integer date key of each period, its start: YYYYMMDD, of hours YYYYMMDDHH, of minutes YYYYMMDDHHMM."""
-        start = self.starts(periods)
+        start = self.civil_starts(periods)
         keys = date_keys(start)
         if self.is_part_of_day:
             hour, minute = np.divmod((start - start.astype("datetime64[D]")).astype(np.int64) // 60, _HOUR)
@@ -120,7 +140,7 @@ class Grain:
 
     def label(self, period: int) -> str:
         """Return the label of one period, as people write it (`2023-01`, `2023-W05`, `2023-Q2`)."""
-        return self.labels(self.starts(np.array([period], dtype=np.int64)))[0]
+        return self.labels(self.civil_starts(np.array([period], dtype=np.int64)))[0]
 
 
 def date_keys(moments: Moments) -> NDArray[np.int64]:
@@ -191,9 +211,11 @@ def _quarter_labels(moments: Moments) -> list[str]:
     return [f"{year + 1970}-Q{quarter + 1}" for year, quarter in zip(years.tolist(), quarters.tolist(), strict=True)]
 
 
-def grain_named(name: str) -> Grain:
-    """Return the grain of that name."""
-    return next((grain for grain in (YEAR, ONCE) if grain.name == name), None) or GRAINS[name]
+@lru_cache(maxsize=256)
+def grain_named(name: str, zone: str | None = None) -> Grain:
+    """Return the grain of that name, by the clocks of a zone (None: by UTC)."""
+    grain = next((grain for grain in (YEAR, ONCE) if grain.name == name), None) or GRAINS[name]
+    return grain if zone is None else replace(grain, zone=zone)
 
 
 MINUTES = tuple(minutes for minutes in range(1, _HOUR) if _HOUR % minutes == 0)

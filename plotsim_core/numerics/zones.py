@@ -46,6 +46,15 @@ def offsets_of_local(zone: str, seconds: Integers) -> Integers:
     return np.append(before, after)[np.searchsorted(moments + np.maximum(earlier, after), seconds, side="right")]
 
 
+def transitions(zone: str, first: int, stop: int) -> tuple[Integers, Integers, Integers]:
+    """Return the moments from `first` to `stop` (exclusive), in seconds since 1970, at which the clocks of a zone are
+    changed, and by how many seconds they are ahead of UTC before and after each."""
+    before, moments, after = _transitions(zone, np.array([first, stop], dtype=np.int64))
+    earlier = np.append(before, after)[:-1]
+    is_inside = (moments >= first) & (moments < stop)
+    return moments[is_inside], earlier[is_inside], after[is_inside]
+
+
 def _transitions(zone: str, seconds: Integers) -> tuple[int, Integers, Integers]:
     """Return the offset before all transitions of the years of some moments, their moments, and the offset after each."""
     years = np.array([seconds.min() - _DAY, seconds.max() + _DAY]).astype("datetime64[s]").astype("datetime64[Y]")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.arrow import ArrowArray
+from plotsim_core.arrow import ArrowArray, has_zone
 from plotsim_core.families import Family
 from plotsim_core.numerics.decimals import PRECISION
 from plotsim_core.plan.plan import ColumnPlan
@@ -17,9 +17,10 @@ from plotsim_core.plan.plan import ColumnPlan
 @dataclass(frozen=True)
 class Dialect:
     """`begin` and `end` stand around a dump. `types` are those of whole numbers, numbers, texts, flags, dates, times of day,
-    moments and nested values; `key_text` is that of texts in keys. `quote` surrounds names. `escape` turns texts into the
-    inside of a literal. `table_options` follow the columns of a table, `drop` what drops one. Foreign keys are declared with
-    the table, or, with `keys_after`, when all tables are filled."""
+    moments, moments with a zone and nested values; `key_text` is that of texts in keys. `quote` surrounds names. `escape`
+    turns texts into the inside of a literal. `table_options` follow the columns of a table, `drop` what drops one. Foreign
+    keys are declared with the table, or, with `keys_after`, when all tables are filled. `utc` ends the literals of moments
+    with a zone, in UTC."""
 
     begin: tuple[str, ...]
     end: tuple[str, ...]
@@ -30,6 +31,7 @@ class Dialect:
     table_options: str
     drop: str
     keys_after: bool
+    utc: str
 
     def name(self, name: str) -> str:
         """Return a name as an identifier: always quoted, so that a reserved word is a name like any other."""
@@ -53,6 +55,7 @@ _WORDS: dict[str, Callable[[pa.DataType], bool]] = {
     "flag": pa.types.is_boolean,
     "date": pa.types.is_date,
     "time": pa.types.is_time,
+    "instant": has_zone,
     "moment": pa.types.is_timestamp,
 }
 
@@ -79,6 +82,7 @@ DIALECTS.add(
             "date": "DATE",
             "time": "TIME",
             "moment": "TIMESTAMP",
+            "instant": "TIMESTAMP WITH TIME ZONE",
             "nested": "JSONB",
             "money": "NUMERIC",
         },
@@ -88,6 +92,7 @@ DIALECTS.add(
         table_options="",
         drop=" CASCADE",  # whatever refers to it
         keys_after=True,
+        utc="Z",
     ),
 )
 DIALECTS.add(
@@ -103,6 +108,7 @@ DIALECTS.add(
             "date": "DATE",
             "time": "TIME(6)",
             "moment": "DATETIME(6)",
+            "instant": "DATETIME(6)",  # it has none with a zone beyond 2038
             "nested": "JSON",
             "money": "DECIMAL",
         },
@@ -112,6 +118,7 @@ DIALECTS.add(
         table_options=" DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin",  # keys that differ in capitals differ
         drop="",
         keys_after=True,
+        utc="",
     ),
 )
 DIALECTS.add(
@@ -127,6 +134,7 @@ DIALECTS.add(
             "date": "DATE",
             "time": "TIME",
             "moment": "TIMESTAMP",
+            "instant": "TIMESTAMP",
             "nested": "TEXT",
             "money": "NUMERIC",
         },
@@ -136,5 +144,6 @@ DIALECTS.add(
         table_options="",
         drop="",
         keys_after=False,
+        utc="Z",
     ),
 )

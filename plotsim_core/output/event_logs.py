@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.arrow import ArrowArray, joined
+from plotsim_core.arrow import ArrowArray, has_zone, joined
 from plotsim_core.columns.decimals import as_floats
 from plotsim_core.config.log_line import LogPart, log_parts
 from plotsim_core.config.output import Event
@@ -70,7 +70,8 @@ def _lines(table: TablePlan, batch: pa.RecordBatch, parts: list[LogPart], connec
 
 def _text(values: ArrowArray) -> ArrowArray:
     if pa.types.is_timestamp(values.type):
-        texts: ArrowArray = pc.strftime(values, format="%Y-%m-%dT%H:%M:%S")
+        offset = "%z" if has_zone(values.type) else ""
+        texts: ArrowArray = pc.strftime(values, format=f"%Y-%m-%dT%H:%M:%S{offset}")
     else:
         texts = pc.replace_substring_regex(values.cast(pa.string()), "[\r\n]+", " ")
     return texts.fill_null(_MISSING)
@@ -91,7 +92,13 @@ def _layout_texts(
 
 
 def _layout_values(values: ArrowArray) -> ArrowArray:
-    """Return values that a layout can format: moments and numbers unchanged, all else as texts."""
+    """Return values that a layout can format: moments as clocks of their zone show them, numbers unchanged, all else as
+    texts."""
+    if has_zone(values.type):
+        moments: Any = values
+        shown: Any = pc.local_timestamp(moments)
+        local_moments: ArrowArray = shown
+        return local_moments
     if pa.types.is_decimal(values.type):
         return pa.array(as_floats(values), from_pandas=True)
     return values if pa.types.is_temporal(values.type) or is_number(values.type) else _text(values)

@@ -126,5 +126,5 @@ def _partition_starts(plan: Plan, first: int, stop: int) -> NDArray[np.datetime6
     """Return the starts of the partitions that hold some periods, and the end of the last one."""
     if stop <= first:
         return np.zeros(0, dtype="datetime64[s]")
-    ends = plan.partition.holding(plan.grain.starts(np.array([first, stop - 1], dtype=np.int64)))
-    return plan.partition.starts(np.arange(ends[0], ends[1] + 2, dtype=np.int64))
+    ends = plan.partition.holding(plan.grain.civil_starts(np.array([first, stop - 1], dtype=np.int64)))
+    return plan.partition.civil_starts(np.arange(ends[0], ends[1] + 2, dtype=np.int64))

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.arrow import ArrowArray, joined, joined_lists, lists
+from plotsim_core.arrow import ArrowArray, has_zone, joined, joined_lists, lists
 from plotsim_core.columns.decimals import fixed_texts
 from plotsim_core.output.dialects import DIALECTS, Dialect
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
@@ -22,6 +22,7 @@ from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.run_files import SQL_FILE
 
 _CHUNK_ROWS = 1 << 15
+_UTC = pa.timestamp("us", "UTC")
 _INSERT_ROWS = 250
 """Rows of one insert."""
 
@@ -88,6 +89,8 @@ def _literals(dialect: Dialect, column: ArrowArray) -> ArrowArray:
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
         if pa.types.is_boolean(column.type):
             texts = pc.if_else(column, "TRUE", "FALSE")
+        elif has_zone(column.type):
+            texts = joined("'", column.cast(_UTC).cast(pa.timestamp("us")).cast(pa.string()), dialect.utc, "'")
         else:
             escaped = dialect.escape(texts) if pa.types.is_string(column.type) else texts
             texts = joined("'", escaped, "'")

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import pyarrow as pa
 
+from plotsim_core.arrow import has_zone
+
 _TYPES = {
     pa.string(): "VARCHAR",
     pa.bool_(): "BOOLEAN",
@@ -51,4 +53,6 @@ def _nested(type_: pa.DataType) -> str:
         return f"STRUCT({', '.join(f'{quoted(field.name)} {_nested(field.type)}' for field in type_)})"
     if pa.types.is_decimal(type_):
         return f"DECIMAL({type_.precision},{type_.scale})"
+    if has_zone(type_):
+        return "TIMESTAMP WITH TIME ZONE"
     return _TYPES[type_]

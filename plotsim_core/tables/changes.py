@@ -202,7 +202,7 @@ def _batch(
     dates = pa.array(population.grain.keys(period))
     columns: dict[str, ArrowArray] = {
         SEQUENCE: joined(dates.cast(pa.string()), _sortable(key), between="-"),
-        CHANGED_AT: pa.array(population.grain.starts(period).astype("datetime64[us]"), MOMENT),
+        CHANGED_AT: pa.array(population.grain.civil_starts(period).astype("datetime64[us]"), MOMENT),
         DATE: dates,
         OP: pa.array(_OPS).take(ops),
         BEFORE: _image(dimension, member_rows, ops != _INSERTED, period - 1, member),

@@ -282,7 +282,7 @@ def _cdc_changes(
     for change in changes:
         if change.column != ARRIVAL and change.issue != "restatement":
             issue_numbers[change.rows] = np.where(issue_numbers[change.rows] == 0, change.number, issue_numbers[change.rows])
-    period_ends = rows.block.population.grain.starts(rows.period + 1).astype("datetime64[us]")
+    period_ends = rows.block.population.grain.instants(rows.period + 1)
     share = uniforms(key(rows.block.population.seed, "quality", table.stream, "corrected"), rows.address)
     since, has_moments = moments(table, rows), len(rows.moment) == len(rows)
     remaining = (period_ends - since).astype(np.int64) - 1
@@ -294,9 +294,7 @@ def _cdc_changes(
     if deliveries is not None:
         number, period = deliveries.restated()
         is_restated = number > 0
-        starts, stops = (
-            rows.block.population.grain.starts(period[is_restated] + offset).astype("datetime64[us]") for offset in (0, 1)
-        )
+        starts, stops = (rows.block.population.grain.instants(period[is_restated] + offset) for offset in (0, 1))
         corrected_at = starts + np.floor(share[is_restated] * (stops - starts).astype(np.int64)).astype("timedelta64[us]")
         stamps["updated_at"] = stamps["updated_at"].copy()
         stamps["updated_at"][is_restated] = corrected_at
@@ -307,7 +305,7 @@ def _cdc_changes(
     cdc_changes: list[Change] = []
     for part, name in parts.items():
         before = columns[name]
-        after = pa.scalar("U") if part == "op" else pa.array(stamps[part], before.type)
+        after = pa.scalar("U") if part == "op" else pa.array(rows.block.population.grain.local(stamps[part]), before.type)
         columns[name] = pc.if_else(pa.array(numbers[part] > 0), after, before)
         is_changed = pc.not_equal(before, columns[name]).to_numpy(zero_copy_only=False)
         for issue_number, issue in table.issues:

@@ -110,4 +110,4 @@ def _type_width(type_: pa.DataType) -> float:
         return sum(_type_width(field.type) for field in type_)
     if pa.types.is_list(type_):
         return _LIST_LENGTH * _type_width(type_.value_type)
-    return _WIDTHS.get(type_, _OTHER_WIDTH)
+    return _WIDTHS.get(pa.timestamp("us") if pa.types.is_timestamp(type_) else type_, _OTHER_WIDTH)

@@ -140,5 +140,5 @@ def is_snapshot_due(population: Population, interval: str | None, periods: NDArr
     if interval is None or interval == population.grain.name:
         return np.ones(len(periods), dtype=np.bool_)
     holding_period = GRAINS[interval].holding
-    starts, following = population.grain.starts(periods), population.grain.starts(periods + 1)
+    starts, following = population.grain.civil_starts(periods), population.grain.civil_starts(periods + 1)
     return np.asarray(holding_period(starts) != holding_period(following))

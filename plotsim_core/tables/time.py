@@ -93,7 +93,7 @@ class TimeDimension(TableKind):
 
     def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
         """Return the times of the rows' moments; of a row without one, the time at which its period begins."""
-        row_moments = moments(table, rows)
+        row_moments = rows.block.population.grain.local(moments(table, rows))
         seconds = (row_moments - row_moments.astype("datetime64[D]")).astype("timedelta64[s]").astype(np.int64)
         return Targets(parent, self._all_rows(rows.block), seconds // (60 * _MINUTES[self.every]))
 

@@ -38,6 +38,7 @@ from plotsim_core.engine.slice import CHUNK, Slice, by_row
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.calendar import Moments
+from plotsim_core.numerics.clock_changes import clock_changes
 from plotsim_core.numerics.exact_rows import ExactRows, whole_weights
 from plotsim_core.numerics.random import words
 from plotsim_core.numerics.rhythm import place_shares
@@ -235,8 +236,9 @@ def _moments(population: Population, declared: Rhythm | None, periods: Integers,
     if rhythm is None or population.grain.is_part_of_day:
         offsets = (lengths * shares).astype(np.int64)
     else:
-        offsets = place_shares(rhythm, days_of(population, rhythm, all_periods), index, shares, lengths)
-    starts = population.grain.starts(all_periods).astype("datetime64[us]")[index]
+        days, changes = days_of(population, rhythm, all_periods), clock_changes(population.grain, all_periods)
+        offsets = place_shares(rhythm, days, index, shares, lengths, changes)
+    starts = population.grain.instants(all_periods)[index]
     moments: Moments = starts + offsets.astype("timedelta64[us]")
     return moments
 
@@ -248,7 +250,8 @@ def _period_weights(population: Population, declared: Rhythm | None, periods: In
         calendar, grain = population.dataset.calendar, population.grain
         weights = np.ones(len(periods)) if rhythm is None else period_factors(calendar, grain, rhythm, periods)
     elif rhythm is None:
-        weights = population.grain.seconds(periods) / _DAY
+        starts, stops = (population.grain.civil_starts(periods + offset) for offset in (0, 1))
+        weights = (stops - starts).astype(np.int64) / _DAY  # whole days, whenever clocks are changed
     else:
         weights = days_of(population, rhythm, periods).sum(axis=1)
     strengths = season_strengths(population.dataset.seasonality, population.grain, periods)

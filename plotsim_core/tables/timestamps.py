@@ -14,6 +14,7 @@ from plotsim_core.engine.lifetimes import first_crossings
 from plotsim_core.engine.rhythm import days_of, rhythm_of
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.clock_changes import ClockChanges, clock_changes
 from plotsim_core.numerics.random import key, uniforms
 from plotsim_core.numerics.rhythm import Rhythm, place_shares
 from plotsim_core.plan.plan import TablePlan
@@ -61,15 +62,19 @@ def offsets_within(block: Block, table: TablePlan, cell: Integers, share: Floats
     rhythm = rhythm_of(block.population, table.spec.row_rhythm)
     if rhythm is None or block.population.grain.is_part_of_day:
         return (available * share).astype(np.int64)
-    return place_shares(rhythm, _days(block, rhythm), cell // len(block.units), share, available)
+    return place_shares(rhythm, _days(block, rhythm), cell // len(block.units), share, available, _clock_changes(block))
 
 
 def _days(block: Block, rhythm: Rhythm) -> Floats:
     return block.cached(("days", rhythm), lambda: days_of(block.population, rhythm, block.periods))
 
 
+def _clock_changes(block: Block) -> ClockChanges | None:
+    return block.cached("clock changes", lambda: clock_changes(block.population.grain, block.periods))
+
+
 def moments(block: Block, period: Integers, microseconds: Integers) -> NDArray[np.datetime64]:
-    """Return the moments that lie `microseconds` after the beginnings of periods (indices in the block)."""
-    starts = block.population.grain.starts(block.periods).astype("datetime64[us]")
+    """Return the moments, in UTC, that lie `microseconds` after the beginnings of periods (indices in the block)."""
+    starts = block.population.grain.instants(block.periods)
     moments_within: NDArray[np.datetime64] = starts[period] + microseconds.astype("timedelta64[us]")
     return moments_within

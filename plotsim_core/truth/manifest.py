@@ -154,7 +154,8 @@ def _time(plan: Plan, stop: int) -> dict[str, Any]:
         return {"window": None, "periods": []}
     window = {"first": plan.grain.label(plan.first), "last": plan.grain.label(stop - 1), "every": plan.grain.name}
     periods = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
-    return {"window": {**window, "span": plan.span}, "periods": periods}
+    zone = {} if plan.grain.zone is None else {"timezone": plan.grain.zone}
+    return {"window": {**window, "span": plan.span, **zone}, "periods": periods}
 
 
 def _effects(plan: Plan, population: Population, stop: int) -> Iterator[dict[str, Any]]:

@@ -94,7 +94,7 @@ def _snapshot_days(store: StoredData, snapshot: TablePlan) -> str:
     is_stored = np.ones(len(keys), dtype=np.bool_)
     if store.stored_keys is not None:
         is_stored = np.isin(keys, np.array(sorted(store.stored_keys_of(snapshot)), dtype=np.int64))
-    starts = store.population.grain.starts(periods).astype("datetime64[us]")
+    starts = store.population.grain.civil_starts(periods).astype("datetime64[us]")
     name = f"days of {snapshot.name}"
     store.connection.register(name, pa.table({"day": pa.array(keys[is_stored]), "begins": pa.array(starts[is_stored])}))
     return quoted(name)

@@ -163,6 +163,7 @@ def _dump_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, dump: Pat
     if "`" in head:  # MySQL
         inserts = re.sub(r"^INSERT INTO `.*` VALUES$", lambda line: line[0].replace("`", '"'), inserts, flags=re.MULTILINE)
         inserts = inserts.replace("\\\\", "\\")
+    connection.execute("SET TimeZone = 'UTC'")  # that of moments in dialects whose literals have no zone
     tables = [t for t in plan.tables if re.search(f'^CREATE TABLE ["`]{re.escape(t.name)}["`]', head, flags=re.MULTILINE)]
     with closing(sqlite3.connect(":memory:")) as database:
         for table in tables:

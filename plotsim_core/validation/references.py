@@ -14,6 +14,7 @@ from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import Finding
+from plotsim_core.validation.moments import moment_column
 from plotsim_core.validation.row_counts import unit_column
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.structure import period_of
@@ -132,10 +133,10 @@ def validity_relations(
     date_format = population.grain.key_format
     start = f"strptime(CAST(t.{quoted(table.time)} AS VARCHAR), '{date_format}')"
     stop = f"{start} + {_interval(population.grain)}"
-    moment = next((c.name for c in table.columns if c.spec.source.is_moment), None)
+    moment = moment_column(table, "dataset")
     has_moments = "event" in table.spec.knows
     if moment is not None and has_moments and population.dataset.noise.temporal_jitter == 0:
-        first = last = f"t.{quoted(moment)}"
+        first = last = f"t.{quoted(moment.name)}"
     else:
         first, last = start, f"({stop} - INTERVAL 1 microsecond)" if has_moments else start
     begin, end = (f"o.{quoted(name)}" for name in validity)
@@ -203,10 +204,17 @@ def _says_time(type_: pa.DataType | None) -> bool:
     return type_ is not None and (pa.types.is_date(type_) or pa.types.is_timestamp(type_))
 
 
-def bound_relations(table: TablePlan, column: ColumnPlan, begin: str | None, end: str | None) -> Iterator[Relation]:
+def bound_relations(
+    population: Population, table: TablePlan, column: ColumnPlan, begin: str | None, end: str | None
+) -> Iterator[Relation]:
     """Yield the relation of moments with the stored columns of their rows that they come after, or lie between."""
     value, types = f"t.{quoted(column.name)}", {c.name: c.type for c in table.columns}
-    as_type = "DATE" if pa.types.is_date(column.type) else "TIMESTAMP"
+    has_zones = population.grain.zone is not None or column.spec.source.clock == "row"
+    stored = [types[name] for name in (column.name, begin, end) if name in types]
+    is_typed = [pa.types.is_timestamp(type_) and type_.tz is not None for type_ in stored]
+    if not all(is_typed) and (any(is_typed) or has_zones):
+        return  # clocks that are set back do not say which moment is earlier
+    as_type = "DATE" if pa.types.is_date(column.type) else "TIMESTAMPTZ" if all(is_typed) else "TIMESTAMP"
     first, last = (
         f"CAST(t.{quoted(name)} AS {as_type})" if name is not None and _says_time(types.get(name)) else ""
         for name in (begin, end)

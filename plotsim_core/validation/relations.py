@@ -15,6 +15,7 @@ from plotsim_core.config.tables import changes_by_version, changing_sources
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
+from plotsim_core.validation.moments import moment_sql, ordered_column
 from plotsim_core.validation.references import (
     FAULT,
     Relation,
@@ -52,7 +53,7 @@ def _relations_of(population: Population, table: TablePlan) -> Iterator[Relation
         if source.divided is not None:
             yield from _part_relations(population, table, column, *source.divided)
         if source.value_bounds != (None, None):
-            yield from bound_relations(table, column, *source.value_bounds)
+            yield from bound_relations(population, table, column, *source.value_bounds)
 
 
 def _other_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
@@ -112,10 +113,11 @@ def _reference_relations(
 def _earlier_condition(population: Population, table: TablePlan, other: TablePlan) -> str:
     """Return the SQL condition that a row is earlier than the row it refers to: by their moments if both tables have them
     without jitter, else by date."""
-    moments = [[c.name for c in row_table.columns if c.spec.source.is_moment][:1] for row_table in (table, other)]
+    moment, other_moment = (ordered_column(population, row_table) for row_table in (table, other))
     condition = f"t.{quoted(table.time or '')} < o.{quoted(other.time or '')}"
-    has_moments = all(moments) and population.dataset.noise.temporal_jitter == 0
-    return f"{condition} OR t.{quoted(moments[0][0])} <= o.{quoted(moments[1][0])}" if has_moments else condition
+    if moment is None or other_moment is None or population.dataset.noise.temporal_jitter > 0:
+        return condition
+    return f"{condition} OR {moment_sql(moment, 't.')} <= {moment_sql(other_moment, 'o.')}"
 
 
 def _lookup_relations(population: Population, table: TablePlan, column: ColumnPlan, path: LookupPath) -> Iterator[Relation]:

@@ -13,11 +13,13 @@ from scipy.special import ndtr
 from plotsim_core.config.calendar_days import holiday_places
 from plotsim_core.engine.rhythm import days_of, metric_factors, rhythm_of
 from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.clock_changes import clock_changes
 from plotsim_core.numerics.rhythm import Rhythm
-from plotsim_core.plan.plan import Population, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.chance import chi_square_allowed
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
+from plotsim_core.validation.moments import moment_column, moment_sql
 from plotsim_core.validation.residuals import judged_metrics, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.row_counts import ending_tables, endings_sql, is_thinned, unit_column
 from plotsim_core.validation.seasons import contrast_finding
@@ -27,6 +29,8 @@ _MIN_EXPECTED = 10.0
 """The least expected count of a class; smaller classes are merged."""
 _PARTS = 8
 """The number of moments that stand for an hour in the matrix of jitter."""
+_STRETCH = 15
+"""The minutes in which events are counted together: clocks of zones differ by whole numbers of them."""
 _REACH = 4.0
 """The reach of jitter, in standard deviations."""
 _MIN_CHANGE = 0.05
@@ -44,10 +48,10 @@ class EventCounts:
     counts: Floats
 
 
-def _event_rhythm(population: Population, table: TablePlan) -> tuple[str, Rhythm] | None:
+def _event_rhythm(population: Population, table: TablePlan) -> tuple[ColumnPlan, Rhythm] | None:
     """Return the column with the moment of events and their rhythm; None for tables without."""
     rhythm = rhythm_of(population, table.spec.row_rhythm)
-    moment = next((column.name for column in table.columns if column.spec.source.is_moment), None)
+    moment = moment_column(table, "dataset", "utc")
     if rhythm is None or moment is None or not table.spec.is_driven or population.grain.is_part_of_day:
         return None
     return moment, rhythm
@@ -76,15 +80,18 @@ def _rhythms(store: StoredData, table: TablePlan) -> Iterator[Finding]:
         yield from _event_findings(store, table, *event_rhythm)
 
 
-def _event_findings(store: StoredData, table: TablePlan, moment: str, rhythm: Rhythm) -> Iterator[Finding]:
+def _event_findings(store: StoredData, table: TablePlan, moment: ColumnPlan, rhythm: Rhythm) -> Iterator[Finding]:
     population = store.population
     events = _event_counts(store, table, moment)
     periods, index = np.unique(events.periods, return_inverse=True)
     totals = _class_sums(index, events.counts, len(periods))
     weights = days_of(population, rhythm, periods)
-    first_days = population.grain.starts(periods).astype("datetime64[D]").astype(np.int64)
+    first_days = population.grain.civil_starts(periods).astype("datetime64[D]").astype(np.int64)
     days = first_days[:, None] + np.arange(weights.shape[1])[None, :]
     shares = weights[:, :, None] * (np.array(rhythm.hours) / 24.0)
+    changes = clock_changes(population.grain, periods)
+    if changes is not None:
+        shares = shares * changes.real_hours(weights.shape[1])
     shares = _recorded_shares(population, periods, shares / shares.sum(axis=(1, 2), keepdims=True))
     expected = totals[:, None] * shares.sum(axis=2)
     if not population.grain.is_within_day:
@@ -107,7 +114,8 @@ def _recorded_shares(population: Population, periods: NDArray[np.int64], shares:
     if jitter == 0:
         return shares
     recorded = np.zeros(shares.shape)
-    lengths = (population.grain.seconds(periods) // 3600).astype(np.int64)
+    starts, stops = (population.grain.civil_starts(periods + offset).astype("datetime64[h]") for offset in (0, 1))
+    lengths = (stops - starts).astype(np.int64)
     for hours in np.unique(lengths).tolist():
         has_length = lengths == hours
         flat = shares[has_length].reshape(int(has_length.sum()), -1)
@@ -129,7 +137,7 @@ def _jitter_matrix(hours: int, jitter: float) -> Floats:
     return matrix / _PARTS
 
 
-def _event_counts(store: StoredData, table: TablePlan, moment: str) -> EventCounts:
+def _event_counts(store: StoredData, table: TablePlan, moment: ColumnPlan) -> EventCounts:
     """Return the counts of events by day and hour, without the events of units in the period of their end."""
     unit, time = quoted(unit_column(store.population, table) or ""), quoted(table.time or "")
     ended = endings_sql(store) if store.population.endings else None
@@ -137,16 +145,18 @@ def _event_counts(store: StoredData, table: TablePlan, moment: str) -> EventCoun
         f"LEFT JOIN ({ended}) AS e ON t.{unit} = e.unit WHERE e.ended IS NULL OR t.{time} < e.ended" if ended else ""
     )
     sql = (
-        f"SELECT t.{time} AS date_key, t.{quoted(moment)}::DATE AS day, hour(t.{quoted(moment)}) AS hour, count(*) AS n "
-        f"FROM {store.relation(table)} AS t {endings_join} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        f"SELECT t.{time} AS date_key, time_bucket(INTERVAL '{_STRETCH} minutes', {moment_sql(moment, 't.')}) AS stretch, "
+        f"count(*) AS n FROM {store.relation(table)} AS t {endings_join} GROUP BY 1, 2 ORDER BY 1, 2"
     )
     rows = store.arrow(sql).drop_null()
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     keys = store.population.grain.keys(periods)
     index = np.minimum(np.searchsorted(keys, rows["date_key"].to_numpy()), len(keys) - 1)
-    days = rows["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    hours = rows["hour"].to_numpy().astype(np.int64)
-    return EventCounts(periods[index], days, hours, rows["n"].to_numpy().astype(np.float64))
+    stretches = rows["stretch"].to_numpy().astype("datetime64[us]")
+    shown = store.population.grain.local(stretches) if moment.spec.source.clock == "utc" else stretches
+    days = shown.astype("datetime64[D]")
+    hours = (shown.astype("datetime64[h]") - days).astype(np.int64)
+    return EventCounts(periods[index], days.astype(np.int64), hours, rows["n"].to_numpy().astype(np.float64))
 
 
 def _class_sums(classes: NDArray[np.int64], counts: Floats, class_count: int) -> Floats:

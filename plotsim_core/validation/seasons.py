@@ -26,7 +26,7 @@ def _season_tables(population: Population, table: TablePlan) -> frozenset[str] |
 def _seasons(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     sample = residuals(store)
     population = sample.population
-    months = population.grain.starts(sample.periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
+    months = population.grain.civil_starts(sample.periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
     strengths = np.zeros(13)
     for season in population.dataset.seasonality:
         strengths[list(season.months)] += season.strength

@@ -220,7 +220,7 @@ def _partition_keys(plan: Plan, key: str) -> list[int]:
     day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
     start = np.array([np.datetime64(f"{day}T{digits[8:10]}:{digits[10:12]}" if len(digits) > 8 else day, "s")])
     partition = plan.partition.holding(start)
-    low, high = (plan.grain.holding(plan.partition.starts(partition + offset))[0] for offset in (0, 1))
+    low, high = (plan.grain.holding(plan.partition.civil_starts(partition + offset))[0] for offset in (0, 1))
     return [int(key) for key in plan.grain.keys(np.arange(low, high, dtype=np.int64))]
 
 

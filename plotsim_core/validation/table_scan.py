@@ -12,6 +12,7 @@ from plotsim_core.arrow import ArrowChunks
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import TALLY, Finding
+from plotsim_core.validation.moments import moment_sql
 from plotsim_core.validation.store import StoredData
 
 _TOLERANCE = 1e-9
@@ -49,7 +50,8 @@ def _scan(store: StoredData, table: TablePlan) -> pa.Table:
             low, high = (f"'{end}'::DOUBLE" for end in (bounds[0] - tolerance, bounds[1] + tolerance))
             expressions.append(f'count(*) FILTER (WHERE {name} < {low} OR {name} > {high}) AS "beyond {index}"')
         if pa.types.is_timestamp(column.type):
-            expressions += [f'min({name}) AS "from {index}"', f'max({name}) AS "to {index}"']
+            moment = moment_sql(column)
+            expressions += [f'min({moment}) AS "from {index}"', f'max({moment}) AS "to {index}"']
     period = quoted(table.time) if table.time else "NULL::BIGINT"
     sql = f"SELECT {period} AS date_key, {', '.join(expressions)} FROM {store.relation(table)} GROUP BY 1 ORDER BY 1"
     return store.arrow(sql)

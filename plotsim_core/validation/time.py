@@ -11,11 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.columns.primary_key import unit_keys
+from plotsim_core.config.column_source import Clock
 from plotsim_core.config.tables import is_number
-from plotsim_core.plan.plan import Population, TablePlan
+from plotsim_core.numerics.arrays import Integers
+from plotsim_core.numerics.clock_changes import clock_changes
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
+from plotsim_core.validation.moments import moment_sql
 from plotsim_core.validation.row_counts import ending_tables, endings_sql, unit_column, unit_references
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import count_finding, no_faults, table_scan, tally_finding
@@ -78,11 +82,13 @@ def _lives_sql(store: StoredData, dimension: str) -> str:
 
 
 def _moment_indexes(table: TablePlan) -> list[int]:
-    """Return the indexes of the columns with moments of the rows of a table itself, not of rows it shows or looks up."""
+    """Return the indexes of the columns with moments of the rows of a table itself, not of rows it shows or looks up, and
+    not by the clocks of each row, which may show another day."""
     if table.time is None or table.spec.cadence == "snapshot":
         return []
     columns = enumerate(table.columns)
-    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.source.is_moment]
+    sources = [(index, c.spec.source) for index, c in columns if pa.types.is_timestamp(c.type)]
+    return [index for index, source in sources if source.is_moment and source.clock != "row"]
 
 
 def _moment_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
@@ -91,56 +97,74 @@ def _moment_tables(population: Population, table: TablePlan) -> frozenset[str] |
 
 def _moments(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for index in _moment_indexes(table):
-        name = table.columns[index].name
+        column = table.columns[index]
+        name = column.name
         subject, noun = f"{table.name}.{name}", "moments lie outside their period or out of order"
         scan = table_scan(store, table)
         bounds = scan.select(["date_key", f"from {index}", f"to {index}"]).rename_columns(["date_key", "low", "high"])
         store.connection.register("moments", bounds)
-        store.connection.register("judged periods", _period_ends(store))
+        store.connection.register("judged periods", _period_ends(store, column.spec.source.clock))
         outside_rows = 'FROM "moments" AS m JOIN "judged periods" AS p USING (date_key) WHERE low < begins OR high >= stops'
         has_outside = bool(store.connection.sql(f"SELECT count(*) {outside_rows}").fetchall()[0][0])
-        if has_outside or _has_disorder(store, table, name):
-            yield tally_finding(subject, noun, _moment_tally(store, table, name))
+        if has_outside or _has_disorder(store, table, column):
+            yield tally_finding(subject, noun, _moment_tally(store, table, column))
         else:
             yield count_finding(scan, subject, noun, scan[f"there {index}"], no_faults(scan))
 
 
-def _period_ends(store: StoredData) -> pa.Table:
-    """Return the judged periods as (date_key, begins, stops)."""
+def _period_ends(store: StoredData, clock: Clock = "dataset") -> pa.Table:
+    """Return the judged periods as (date_key, begins, stops), by the clocks of the dataset or in UTC."""
     periods = np.arange(store.first, store.stop + 1, dtype=np.int64)
-    starts = store.population.grain.starts(periods).astype("datetime64[us]")
+    grain = store.population.grain
+    starts = grain.instants(periods) if clock == "utc" else grain.civil_starts(periods).astype("datetime64[us]")
     keys = store.population.grain.keys(periods[:-1])
     return pa.table({"date_key": pa.array(keys), "begins": pa.array(starts[:-1]), "stops": pa.array(starts[1:])})
 
 
-def _order_sql(store: StoredData, table: TablePlan, name: str) -> str | None:
+def _order_sql(store: StoredData, table: TablePlan, column: ColumnPlan) -> str | None:
     """Return the SQL of (date_key, early: whether a moment is before that of the preceding number) for the events of some
-    periods; None for tables without numbered rows, and where moments have jitter."""
+    periods; None for tables without numbered rows, and where moments have jitter. Periods are left out in which the clocks
+    that show the moments are set back."""
     unit = unit_column(store.population, table)
     key = next((column for column in table.columns if column.spec.source.has_rising_keys), None)
     if store.population.dataset.noise.temporal_jitter > 0 or not table.spec.is_driven or unit is None or key is None:
         return None
     scan = table_scan(store, table)
-    keys, row_count = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)
+    keys, row_count = (
+        _ordered_keys(store, column, scan["date_key"].drop_null().to_numpy()),
+        int(pc.sum(scan["rows"]).as_py() or 0),
+    )
     period_list = ", ".join(str(key) for key in keys[:: max(1, row_count // _MAX_EVENTS)])
     digits = rf"TRY_CAST(regexp_extract({quoted(key.name)}, '(\d+)$', 1) AS BIGINT)"
     number = quoted(key.name) if is_number(key.type) else digits
     window = f"PARTITION BY {quoted(unit)}, {quoted(table.time or '')} ORDER BY {number}"
+    name = quoted(column.name)
     return (
-        f"SELECT {quoted(table.time or '')} AS date_key, {quoted(name)} < lag({quoted(name)}) OVER ({window}) AS early "
+        f"SELECT {quoted(table.time or '')} AS date_key, {name} < lag({name}) OVER ({window}) AS early "
         f"FROM {store.relation(table)} WHERE {quoted(table.time or '')} IN ({period_list or 'NULL'})"
     )
 
 
-def _has_disorder(store: StoredData, table: TablePlan, name: str) -> bool:
-    sql = _order_sql(store, table, name)
+def _ordered_keys(store: StoredData, column: ColumnPlan, keys: Integers) -> list[int]:
+    """Return the date keys among some in whose periods the clocks that show a column's moments are never set back."""
+    grain = store.population.grain
+    periods = np.arange(store.first, store.stop, dtype=np.int64)
+    changes = clock_changes(grain, periods) if column.spec.source.clock == "dataset" else None
+    if changes is None:
+        return [int(key) for key in keys]
+    broken_keys = grain.keys(periods[(changes.after < changes.before).any(axis=1)])
+    return [int(key) for key in keys[~np.isin(keys, broken_keys)]]
+
+
+def _has_disorder(store: StoredData, table: TablePlan, column: ColumnPlan) -> bool:
+    sql = _order_sql(store, table, column)
     return sql is not None and bool(store.connection.sql(f"SELECT count(*) FROM ({sql}) WHERE early").fetchall()[0][0])
 
 
-def _moment_tally(store: StoredData, table: TablePlan, name: str) -> pa.Table:
-    order = _order_sql(store, table, name)
+def _moment_tally(store: StoredData, table: TablePlan, column: ColumnPlan) -> pa.Table:
+    order = _order_sql(store, table, column)
     early = f"SELECT date_key, 0 AS checked, count(*) FILTER (WHERE early) AS faults FROM ({order}) GROUP BY 1"
-    moment, time = quoted(name), quoted(table.time or "")
+    moment, time = moment_sql(column), quoted(table.time or "")
     outside = (
         f"SELECT p.date_key, count({moment}) AS checked, "
         f"count(*) FILTER (WHERE {moment} < begins OR {moment} >= stops) AS faults "
@@ -155,7 +179,7 @@ def _wrong_end_sql(store: StoredData, end: str) -> str:
     """Return the SQL condition that the last version of a unit has a wrong end: not at the end of its life, or not open
     where the unit still lives. Units outside the sample of lives are not judged."""
     store.connection.register("judged periods", _period_ends(replace(store, first=store.population.first)))
-    horizon = store.population.grain.starts(np.array([store.stop], dtype=np.int64)).astype("datetime64[us]")[0]
+    horizon = store.population.grain.civil_starts(np.array([store.stop], dtype=np.int64)).astype("datetime64[us]")[0]
     is_known = store.first == store.population.first and all(
         ending.table in store.relations for ending in store.population.endings
     )

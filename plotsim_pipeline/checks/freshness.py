@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -15,7 +16,7 @@ from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
 from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, resource_keys, run_of
 from plotsim_pipeline.checks.evaluations import FRESH
-from plotsim_pipeline.partitions import key_of, keys_made, latest_complete
+from plotsim_pipeline.partitions import key_of, keys_made, latest_complete, zone_of
 from plotsim_pipeline.schedules import increment_cron
 from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores.duckdb_lock import wait_limit
@@ -73,8 +74,10 @@ def freshness(plan: Plan, store: Store, now: datetime, cron: str | None = None) 
 
 def _latest_tick(plan: Plan, cron: str, moment: datetime) -> datetime | None:
     """Return the latest moment before another at which a cron line ticks; None where it did not for long."""
-    begin = moment.astimezone(UTC) - timedelta(days=_DAYS.get(plan.partition.name, _PART_OF_DAY))
-    ticks = dg.TimeWindowPartitionsDefinition(start=begin.strftime(_TICK_FORMAT), fmt=_TICK_FORMAT, cron_schedule=cron)
+    begin = moment.astimezone(ZoneInfo(zone_of(plan))) - timedelta(days=_DAYS.get(plan.partition.name, _PART_OF_DAY))
+    ticks = dg.TimeWindowPartitionsDefinition(
+        start=begin.strftime(_TICK_FORMAT), fmt=_TICK_FORMAT, cron_schedule=cron, timezone=zone_of(plan)
+    )
     keys = ticks.get_partition_keys(current_time=moment)
     return ticks.time_window_for_partition_key(keys[-1]).end if keys else None
 

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.fs as pa_fs
 
 from plotsim_core import Plan, UsageError
+from plotsim_core.arrow import in_utc
 from plotsim_core.output.format import Batches
 from plotsim_core.output.parquet import write_parquet
 from plotsim_core.output.partitions import write_partitions
@@ -309,13 +310,14 @@ def _commit(table: "DeltaTable", schema: pa.Schema, placement: Placement, add_ac
 
 
 def _schema(schema: pa.Schema) -> "DeltaSchema":
-    """Return the schema of a Delta table for rows with an Arrow schema. Raises Failure for times of day, which Delta has
-    not."""
+    """Return the schema of a Delta table for rows with an Arrow schema: moments with a zone are UTC there. Raises Failure
+    for times of day, which Delta has not."""
     times = [field.name for field in schema if pa.types.is_time(field.type)]
     if times:
         message = f"Delta has no times of day, and {times[0]} is one: give the column `as: text`, or take another store"
         raise dg.Failure(message, allow_retries=False)
-    delta_schema: DeltaSchema = _library().Schema.from_arrow(schema.append(pa.field(KEY, pa.string())))
+    fields = [field.with_type(in_utc(field.type)) for field in schema]
+    delta_schema: DeltaSchema = _library().Schema.from_arrow(pa.schema([*fields, pa.field(KEY, pa.string())]))
     return delta_schema
 
 

@@ -157,9 +157,14 @@ def placement_of(context: dg.OutputContext | dg.InputContext) -> Placement:
         placement,
         keys=keys,
         bounds=tuple(map(number, edges)) if keys else (0,),
-        as_of=f"{windows[-1].end:%Y-%m-%d %H:%M:%S}" if windows else WHOLE,
+        as_of=f"{_civil(time_partitions, windows[-1].end):%Y-%m-%d %H:%M:%S}" if time_partitions and windows else WHOLE,
         gaps=tuple((number(begin), number(end)) for begin, end in breaks),
     )
+
+
+def _civil(definition: dg.TimeWindowPartitionsDefinition, edge: datetime) -> datetime:
+    """Return the beginning of a partition as its key says it: where clocks leave midnight out, its day begins later."""
+    return datetime.strptime(edge.strftime(definition.fmt), definition.fmt)
 
 
 def _table_placement(context: dg.OutputContext | dg.InputContext) -> Placement:

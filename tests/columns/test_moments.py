@@ -180,6 +180,27 @@ def test_days_of_moments_lie_after_days(tmp_path: Path) -> None:
     assert max(moment.year for moment in claims["seen_at"]) > 9000
 
 
+def test_waits_go_by_utc_and_working_days_by_the_clocks() -> None:
+    """Over the change of clocks a wait of days is as long as any, and a working day keeps the hour that clocks show."""
+    raw = {**RAW, "window": {**RAW["window"], "start": "2024-10-21", "timezone": "Europe/Berlin"}}
+    claims = {**RAW["tables"][1]["columns"], "filed_utc": {"type": "timestamp", "zone": "utc"}}
+    claims["due_at"] = {"type": "timestamp", "after": "filed_at", "wait": "7 days", "zone": "utc"}
+    claims["seen_at"] = {"type": "timestamp", "between": ["filed_utc", "due_at"], "zone": "utc"}
+    tables = [RAW["tables"][0], {**RAW["tables"][1], "columns": claims}, RAW["tables"][2]]
+    made_plan = from_mapping({**raw, "tables": tables}, name="claims")
+    rows = generate_tables(made_plan)["claims"]
+    hours = [rows[name] - rows[name].dt.normalize() for name in ("filed_at", "decided_at")]
+    assert (hours[0] == hours[1]).all()
+    assert rows["seen_at"].between(rows["filed_utc"], rows["due_at"]).all()
+    waits = rows["due_at"] - rows["filed_utc"]
+    is_doubled = waits != pd.Timedelta(days=7)  # a naive column does not say which of the two hours it was
+    assert is_doubled.sum() < 5 and (rows.loc[is_doubled, "filed_at"].dt.date == pd.Timestamp("2024-10-27").date()).all()
+    tables = {"claims": pa.Table.from_pandas(rows, preserve_index=False)}
+    report = check_tables(made_plan, tables, made_plan.first, made_plan.stop_or_span)
+    judged = {f.subject: f.passed for f in report.findings_of("relations_hold")}
+    assert judged["claims.seen_at"] and "claims.decided_at" not in judged
+
+
 def test_of_an_empty_span_a_moment_is_its_beginning() -> None:
     claims = generate_tables(plan(seen_at={"type": "timestamp", "between": ["decided_at", "filed_at"]}))["claims"]
     assert (claims["seen_at"] == claims["decided_at"]).all()

@@ -26,17 +26,19 @@ def moment(value: date | datetime) -> np.ndarray:
 def test_a_moment_lies_in_the_period_that_holds_it(name: str, when: datetime) -> None:
     grain = GRAINS[name]
     period = grain.holding(moment(when))
-    assert grain.starts(period)[0] <= moment(when)[0] < grain.starts(period + 1)[0]
+    assert grain.civil_starts(period)[0] <= moment(when)[0] < grain.civil_starts(period + 1)[0]
 
 
 @every_grain
 def test_starts_and_holding_undo_each_other(name: str) -> None:
     """Before 1970 too."""
     periods = np.arange(-3000, 3000, dtype=np.int64)
-    starts = GRAINS[name].starts(periods)
+    starts = GRAINS[name].civil_starts(periods)
     assert np.array_equal(GRAINS[name].holding(starts), periods)
     assert np.array_equal(GRAINS[name].holding(starts - 1), periods - 1)
-    assert np.array_equal(GRAINS[name].seconds(periods), np.diff(GRAINS[name].starts(np.arange(-3000, 3001))).astype(int))
+    assert np.array_equal(
+        GRAINS[name].seconds(periods), np.diff(GRAINS[name].civil_starts(np.arange(-3000, 3001))).astype(int)
+    )
 
 
 @every_grain
@@ -66,7 +68,7 @@ def test_weeks_are_iso_weeks(when: date) -> None:
     assert (int(year[0]), int(week[0])) == tuple(when.isocalendar())[:2]
     label = GRAINS["week"].label(int(GRAINS["week"].holding(moment(when))[0]))
     assert label == f"{when.isocalendar().year}-W{when.isocalendar().week:02d}"
-    start = GRAINS["week"].starts(GRAINS["week"].holding(moment(when)))[0].astype("datetime64[D]").item()
+    start = GRAINS["week"].civil_starts(GRAINS["week"].holding(moment(when)))[0].astype("datetime64[D]").item()
     assert start == when - timedelta(days=when.weekday())
 
 
@@ -76,7 +78,7 @@ def test_a_date_key_is_the_date_that_a_period_begins_on(name: str) -> None:
     periods = np.arange(-500, 500, dtype=np.int64)
     keys = grain.keys(periods)
     pattern = "%Y%m%d%H" if name == "hour" else "%Y%m%d%H%M" if "minute" in name else "%Y%m%d"
-    assert [str(key) for key in keys] == [start.item().strftime(pattern) for start in grain.starts(periods)]
+    assert [str(key) for key in keys] == [start.item().strftime(pattern) for start in grain.civil_starts(periods)]
     assert (np.diff(keys) > 0).all()
 
 
@@ -99,7 +101,7 @@ def test_minutes_divide_an_hour() -> None:
     for name in (name for name in GRAINS if "minute" in name):
         grain, minutes = GRAINS[name], GRAINS[name].minutes
         assert minutes is not None and (grain.seconds(np.arange(-3000, 3000)) == 60 * minutes).all()
-        offsets = [start.item().minute for start in grain.starts(np.arange(-3000, 3000))]
+        offsets = [start.item().minute for start in grain.civil_starts(np.arange(-3000, 3000))]
         assert set(offsets) == set(range(0, 60, minutes))
 
 
@@ -114,6 +116,6 @@ def test_coarser_grains_hold_whole_periods(name: str) -> None:
         if longer.per_year >= grain.per_year:
             continue
         periods = np.arange(longer.holding(np.array([first]))[0], longer.holding(np.array([last]))[0] + 1)
-        starts = longer.starts(periods)
-        is_whole = bool((grain.starts(grain.holding(starts)) == starts).all())
+        starts = longer.civil_starts(periods)
+        is_whole = bool((grain.civil_starts(grain.holding(starts)) == starts).all())
         assert is_whole == (other in grain.coarser)

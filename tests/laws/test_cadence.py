@@ -73,7 +73,7 @@ def by_key(rows: pa.Table, key: str, without: str = "") -> dict[str, Record]:
 
 def valid(plan: Plan, history: pa.Table, dimension: TablePlan, key: str, period: int) -> dict[str, Record]:
     """Return what a history says of a period, by plain SQL, without what is as of a version's last period."""
-    begins = plan.grain.starts(np.array([period], dtype=np.int64)).astype("datetime64[us]")[0]
+    begins = plan.grain.civil_starts(np.array([period], dtype=np.int64)).astype("datetime64[us]")[0]
     names = [c.name for c in dimension.columns if c.spec.word != "version" and changes_by_version(c.spec, dimension.spec)]
     selection = ", ".join(f'"{name}"' for name in names)
     with duckdb.connect() as connection:

@@ -15,6 +15,7 @@ from hypothesis import given
 
 from plotsim_core import Plan
 from plotsim_core.columns.version import ROW_ID
+from plotsim_core.config.column_source import Clock
 from plotsim_core.engine.block import block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.lifetimes import ends
@@ -47,9 +48,15 @@ def whole(plan: Plan) -> dict[str, pa.Table]:
     return {table.name: clean_rows(plan, table.name) for table in clean_tables(plan)}
 
 
-def sourced(table: TablePlan, type_: str) -> str | None:
-    """Return the name of the column that has a type."""
-    return next((column.name for column in table.columns if column.spec.type == type_), None)
+def sourced(table: TablePlan, type_: str, clock: Clock = "dataset") -> str | None:
+    """Return the name of the column that has a type, and shows it by some clocks."""
+    columns = (column for column in table.columns if column.spec.type == type_)
+    return next((column.name for column in columns if column.spec.source.clock == clock), None)
+
+
+def ordered(table: TablePlan) -> str | None:
+    """Return the name of the column that says which moment is earlier: the typed one, where there is one."""
+    return sourced(table, "timestamp", "utc") or sourced(table, "timestamp")
 
 
 def times(rows: pa.Table, column: str) -> np.ndarray:
@@ -168,9 +175,11 @@ def events_lie_in_their_periods(plan: Plan) -> None:
             continue
         rows = clean_rows(plan, table.name)
         periods = periods_of(plan, table, rows)
-        moments = times(rows, column)
-        assert (moments >= plan.grain.starts(periods).astype("datetime64[us]")).all(), table.name
-        assert (moments < plan.grain.starts(periods + 1).astype("datetime64[us]")).all(), table.name
+        for starts, name in ((plan.grain.civil_starts, column), (plan.grain.instants, sourced(table, "timestamp", "utc"))):
+            if name is not None:
+                moments = times(rows, name)
+                assert (moments >= starts(periods).astype("datetime64[us]")).all(), (table.name, name)
+                assert (moments < starts(periods + 1).astype("datetime64[us]")).all(), (table.name, name)
 
 
 def rows_lie_in_their_units_lives(plan: Plan) -> None:
@@ -205,7 +214,7 @@ def nothing_happens_after_the_end(plan: Plan) -> None:
         ended: list[tuple[str, np.datetime64]] = []
         for name in {ending.table for ending in population.endings}:
             rows = clean_rows(plan, name)
-            column = sourced(population.table(name), "timestamp")
+            column = ordered(population.table(name))
             if column is not None:
                 ended += zip(
                     rows[unit_column(population, population.table(name))].to_pylist(), times(rows, column), strict=True
@@ -213,7 +222,7 @@ def nothing_happens_after_the_end(plan: Plan) -> None:
         moments = dict(ended)
         assert len(moments) == len(ended), "a unit ends twice"
         for table in population.unit_tables:
-            column = sourced(table, "timestamp")
+            column = ordered(table)
             if table.time is None or column is None:
                 continue
             units = units_of_rows(plan, population, table)
@@ -253,7 +262,7 @@ def versions_end_with_their_units(plan: Plan) -> None:
     rows = clean_rows(plan, table.name).to_pandas().drop_duplicates(key_column, keep="last")
     for key, end in zip(rows[key_column], rows["valid_to"], strict=True):
         if ended[key] < plan.stop - 1:
-            assert np.datetime64(end, "s") == plan.grain.starts(np.array([ended[key] + 1]))[0], f"{key} ends at {end}"
+            assert np.datetime64(end, "s") == plan.grain.civil_starts(np.array([ended[key] + 1]))[0], f"{key} ends at {end}"
         else:
             assert pd.isna(end), f"{key} is closed at {end}"
 
@@ -269,7 +278,7 @@ def facts_join_the_version_of_their_time(plan: Plan) -> None:
         if table.time is None or not any(column.name == ROW_ID for column in table.columns):
             continue
         rows = clean_rows(plan, table.name)
-        starts = pd.Series(plan.grain.starts(periods_of(plan, table, rows)))
+        starts = pd.Series(plan.grain.civil_starts(periods_of(plan, table, rows)))
         valid = versions.loc[rows[ROW_ID].to_pylist()]
         assert valid[key].to_list() == units_of_rows(plan, plan.population, table), table.name
         assert (pd.to_datetime(valid["valid_from"]).to_numpy() <= starts.to_numpy()).all(), table.name

@@ -95,7 +95,7 @@ def hold_units(plan: Plan, cuts: list[int]) -> None:
 
 def begun_mask(plan: Plan, table: TablePlan, rows: pa.Table, stop: int) -> pa.Array:
     """Return which rows of a state were there at the end of period `stop - 1`, as the state itself tells it."""
-    edge = plan.grain.starts(np.array([stop], dtype=np.int64))[0]
+    edge = plan.grain.civil_starts(np.array([stop], dtype=np.int64))[0]
     masks = [
         pc.less(pc.cast(rows[column.name], pa.timestamp("us")), pa.scalar(edge.astype("datetime64[us]").item()))
         for column in table.columns
@@ -155,7 +155,7 @@ def rows_as_of(plan: Plan, rows: pa.Table, stop: int) -> pa.Table:
     """Return rows with what only later moments know taken out of `valid_to` and `is_current`."""
     if not set(AS_OF) <= set(rows.column_names):
         return rows.combine_chunks()
-    edge = plan.grain.starts(np.array([stop], dtype=np.int64))[0].astype("datetime64[us]").item()
+    edge = plan.grain.civil_starts(np.array([stop], dtype=np.int64))[0].astype("datetime64[us]").item()
     later = pc.fill_null(pc.greater_equal(pc.cast(rows["valid_to"], pa.timestamp("us")), pa.scalar(edge)), False)
     ends = pc.if_else(later, pa.scalar(None, rows["valid_to"].type), rows["valid_to"])
     rows = rows.set_column(rows.column_names.index("valid_to"), rows.schema.field("valid_to"), ends)

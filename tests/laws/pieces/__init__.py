@@ -28,6 +28,7 @@ from tests.laws.pieces import (
     rules,
     shapes,
     units,
+    zones,
 )
 
 PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
@@ -47,4 +48,5 @@ PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
     references.add,
     effects.add,
     rules.add,
+    zones.add,
 )

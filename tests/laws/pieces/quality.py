@@ -48,7 +48,7 @@ def _issues(draw: st.DrawFn, raw: dict[str, Any], length: int) -> list[dict[str,
         if kind in DELIVERY_ISSUES:
             issue["up_to"] = draw(st.integers(1, 4))
         if draw(st.booleans()):
-            start = first.grain.starts(np.array([first.first + draw(st.integers(0, length - 1))]))[0]
+            start = first.grain.civil_starts(np.array([first.first + draw(st.integers(0, length - 1))]))[0]
             issue["since"] = str(start.astype("datetime64[D]"))
         if kind in ("spike", "drop"):
             period = draw(st.integers(0, length - 1))
