@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from plotsim_core.columns.cell_values import cell_values
 from plotsim_core.columns.rows import CURRENT, Rows
 from plotsim_core.config.column_source import POSITION, STORED_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
@@ -43,7 +44,7 @@ def layer_values(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
     """Return the value of a `layer`, shape (periods, units), for each row."""
     block = rows.block
     if len(rows.cell) == len(rows):
-        return layer(block).ravel()[rows.cell]
+        return cell_values(rows, layer)
     if len(rows) == 0:
         return np.empty(0)
     periods, result = state_periods(rows), np.empty(len(rows))

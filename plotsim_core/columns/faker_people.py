@@ -190,8 +190,10 @@ def _codes(rows: Rows, table: TablePlan, bundle: str) -> ArrowArray:
         return pc.utf8_lower(pa.array(code(permute(rows.ordinal.astype(np.uint64), _LISTED_BITS, secret), _LISTED_DIGITS)))
     units = rows.block.units
     segment_numbers = np.array([segment_number(segment.spec.name) for segment in population.segments], dtype=np.uint64)
-    codes: ArrowArray = pa.array(unit_codes(segment_numbers[units.segment], units.ordinal, int(secret)))
-    codes = pc.utf8_lower(codes).take(rows.unit)
+    has_few_rows = len(rows) < len(units)
+    segment, ordinal = (values[rows.unit] if has_few_rows else values for values in (units.segment, units.ordinal))
+    codes: ArrowArray = pc.utf8_lower(pa.array(unit_codes(segment_numbers[segment], ordinal, int(secret))))
+    codes = codes if has_few_rows else codes.take(rows.unit)
     if len(rows.ordinal) < len(rows):
         return codes
     return joined(codes, pc.cast(pa.array(rows.ordinal + 1), pa.string()))

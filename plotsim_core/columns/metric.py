@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.arrow import ArrowArray
+from plotsim_core.columns.cell_values import cell_values
 from plotsim_core.columns.population import MetricSource, aggregate
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import add_source
@@ -102,7 +103,7 @@ class _LayerOfMetric(MetricSource):
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         if len(rows.cell) < len(rows):
             return aggregate(self, column, table, rows)
-        values = self.layer(rows.block).ravel()[rows.cell]
+        values = cell_values(rows, self.layer)
         is_missing = np.isnan(values) if column.nullable else None
         if column.type == pa.int64():
             values = (np.where(is_missing, 0.0, values) if is_missing is not None else values).astype(np.int64)

@@ -354,7 +354,7 @@ def _padded(numbers: Integers) -> ArrowArray:
 
 def unit_codes(rows: Rows) -> ArrowArray:
     """Return the code of each row's unit."""
-    codes: ArrowArray = pa.array(rows.block.codes).take(rows.unit)
+    codes: ArrowArray = rows.block.cached("code texts", lambda: pa.array(rows.block.codes)).take(rows.unit)
     return codes
 
 

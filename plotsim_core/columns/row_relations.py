@@ -43,7 +43,7 @@ def _size(rows: Rows) -> int:
 
 _ROWS: Recent[Rows] = Recent(least=4, most=32, limit=1 << 17, size=_size)
 """The last rows of this process."""
-_FEW = 1 << 14
+_FEW = 1 << 16
 """Cells of a slice whose rows are few enough to be kept."""
 _FEW_UNITS = 0.5
 """Earlier rows of all units are made where more than this share of them have rows that refer to some."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.arrow import ArrowArray, joined
+from plotsim_core.columns.cell_values import cell_values
 from plotsim_core.columns.foreign_key import history_dimension
 from plotsim_core.columns.primary_key import date_keys, unit_keys
 from plotsim_core.columns.rows import CURRENT, Rows
@@ -111,4 +112,5 @@ def _starts(rows: Rows) -> Integers:
     dimension = history_dimension(rows.block.population.dataset)
     assert dimension is not None
     _, history = dimension
-    return band_starts(rows.block, rows.block.population.metric_index(history.tracks), history.at).ravel()[rows.cell]
+    metric = rows.block.population.metric_index(history.tracks)
+    return cell_values(rows, lambda block: band_starts(block, metric, history.at))

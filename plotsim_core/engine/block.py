@@ -55,7 +55,7 @@ class Block(Memory):
     @stage
     def codes(self) -> NDArray[np.str_]:
         """The part of keys that is each unit's own, shape (units,)."""
-        return codes(self.population, self.units)
+        return _CODES.value((self.population, self.units), lambda: codes(self.population, self.units))
 
     def positions(self) -> Floats:
         """Trajectory positions."""
@@ -116,6 +116,8 @@ def _cells(block: Block) -> int:
     return periods * units
 
 
+_CODES: Recent[NDArray[np.str_]] = Recent(least=1, most=32, limit=1 << 17, size=len)
+"""The codes of the last units of this process."""
 _BLOCKS: Recent[Block] = Recent(least=1, most=32, limit=CHUNK // 4, size=_cells)
 """The last blocks of this process."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.engine.replay import STATES, State, StateKey, spaced
+from plotsim_core.engine.state_cache import STATES, State, StateKey, spaced
 from plotsim_core.engine.strata import departure_stop
 from plotsim_core.plan.plan import Plan, Population
 
@@ -107,7 +107,6 @@ def _states_in(plan: Plan, populations: Mapping[str, Population], content: bytes
     metadata = table.schema.metadata or {}
     if metadata.get(_PLAN) != plan.digest.encode():
         return
-    for row in table.to_pylist():
-        state = tuple(np.frombuffer(array, "<i8").astype(np.int64) for array in row["arrays"])
-        units = row["first"], row["first"] + len(state[0])
-        yield row["period"], StateKey(populations[row["population"]], row["name"], *units), state
+    for period, unit, name, first, contents in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        state = tuple(np.frombuffer(array, "<i8").astype(np.int64, copy=False) for array in contents)
+        yield period, StateKey(populations[unit], name, first, first + len(state[0])), state

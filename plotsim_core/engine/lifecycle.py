@@ -12,8 +12,9 @@ import numpy as np
 
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.replay import Replay, State, replayed
+from plotsim_core.engine.replay import Replay, replayed
 from plotsim_core.engine.roster import Units
+from plotsim_core.engine.state_cache import State
 from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import Population
 

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.memory import stage
-from plotsim_core.engine.replay import Replay, State, replayed, state_after, state_before
+from plotsim_core.engine.memory import Recent, stage
+from plotsim_core.engine.replay import Replay, replayed, state_after, state_before
 from plotsim_core.engine.roster import NEVER as NEVER
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.silence import may_be_silent, silent
+from plotsim_core.engine.state_cache import State
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Crossing, Population
 
@@ -24,8 +25,17 @@ BEFORE = np.iinfo(np.int64).min // 2
 """Stands for a period so long ago that nothing is waited for any more."""
 
 
+_CROSSINGS: Recent[NDArray[np.int64]] = Recent(least=1, most=32, limit=1 << 17, size=len)
+"""The last crossings of this process, by units and the end of their blocks: blocks that begin earlier have the same."""
+
+
 def first_crossings(block: Block, crossing: Crossing) -> NDArray[np.int64]:
     """Return the period in which each unit's first crossing is complete; NEVER where none is by the end of the block."""
+    key = block.population, crossing, block.units, block.slice.stop
+    return _CROSSINGS.value(key, lambda: _crossings(block, crossing))
+
+
+def _crossings(block: Block, crossing: Crossing) -> NDArray[np.int64]:
     replay = _first_crossing(crossing)
     later_state = state_after(block.population, replay, block.units, block.slice.stop)
     return replayed(block, replay) if later_state is None else _before(later_state[1], block.slice.stop)

@@ -23,6 +23,7 @@ class Means(Block):
         self.population, self.units, self.draw = of.population, of.units, of.draw
         self.slice = replace(of.slice, first=of.slice.stop - 1)
         self.periods = of.periods[-1:]
+        self.has_chosen_units = True  # it is of no slice alone: what is before it counts
 
     @stage
     def positions(self) -> Floats:

@@ -8,12 +8,8 @@ changes a value. A state is one population's: a copy of it has none. A store may
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import groupby
-from threading import Lock
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -23,12 +19,13 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import runs
 from plotsim_core.engine.roster import NEVER, Units, slice_units, spells, take
 from plotsim_core.engine.slice import CHUNK, Slice
+from plotsim_core.engine.state_cache import STATES, State, StateKey, joined
 from plotsim_core.engine.staying import whole_units
 from plotsim_core.plan.plan import Population
 
-State = tuple[NDArray[Any], ...]
-"""Arrays of shape (units,): how each unit stands before a period."""
 Output = TypeVar("Output")
+_NEAR, _FEW_UNITS = 32, 1 / 8
+"""Periods from a known state, and a share of the units with the same places, up to which some units are replayed alone."""
 
 
 @dataclass(frozen=True)
@@ -42,164 +39,23 @@ class Replay(Generic[Output]):
     through: Callable[[Block, State], tuple[Output, State]]
 
 
-class StateKey(NamedTuple):
-    """What a state is of: the units `first` to `stop` of the roster of a population."""
-
-    population: Population
-    name: str
-    first: int
-    stop: int
-
-
-class _Source(NamedTuple):
-    """States by period, and which of their units are asked for (None: all)."""
-
-    states: dict[int, State]
-    units: slice | None = None
-
-    def at(self, period: int) -> State:
-        """Return the state of these units before a period."""
-        state = self.states[period]
-        return state if self.units is None else tuple(array[self.units] for array in state)
-
-
-class StateCache:
-    """States by key at some periods, of at most so many bytes in all: of the keys that were asked for last. Of one key they
-    are the closer together the later they are, so that what looks back goes on from a state about twice as far back at most.
-    Threads may share it."""
-
-    def __init__(self, size: int) -> None:
-        self._limit = size
-        self._size = 0
-        self._states: OrderedDict[StateKey, dict[int, State]] = OrderedDict()
-        self._stops: dict[tuple[Population, str], dict[int, list[int]]] = {}
-        self._lock = Lock()
-
-    def latest(self, state_key: StateKey, period: int) -> tuple[int, State] | None:
-        """Return the latest (period, state) at `period` or before; None if there is none."""
-        with self._lock:
-            sources = self._sources(state_key)
-            common = set.intersection(*(set(source.states) for source in sources)) if sources else set()
-            begin = max((moment for moment in common if moment <= period), default=None)
-            return None if begin is None else (begin, _joined([source.at(begin) for source in sources]))
-
-    def earliest(self, state_key: StateKey, period: int) -> State | None:
-        """Return a state at `period` or after, the earliest that is known of each of the units; None if there is none."""
-        with self._lock:
-            parts = []
-            for source in self._sources(state_key):
-                end = min((moment for moment in source.states if moment >= period), default=None)
-                if end is None:
-                    return None
-                parts.append(source.at(end))
-            return _joined(parts) if parts else None
-
-    def _sources(self, state_key: StateKey) -> list[_Source]:
-        """Return where states of some units are: those of their own key, those of more units, or those of parts of them, one
-        after the other; nothing where they are not all known."""
-        if state_key in self._states:
-            return [_Source(self._states[state_key])]
-        stops = self._stops.get((state_key.population, state_key.name), {})
-        for first, first_stops in stops.items():
-            if first <= state_key.first and first_stops[-1] >= state_key.stop:
-                states = self._states[state_key._replace(first=first, stop=first_stops[-1])]
-                return [_Source(states, slice(state_key.first - first, state_key.stop - first))]
-        sources, place = [], state_key.first
-        while place < state_key.stop:
-            stop = max((stop for stop in stops.get(place, ()) if stop <= state_key.stop), default=None)
-            if stop is None:
-                return []
-            sources.append(_Source(self._states[state_key._replace(first=place, stop=stop)]))
-            place = stop
-        return sources
-
-    def _note(self, key: StateKey) -> None:
-        """Note that there are states of a key: by its first unit, the ends in their order."""
-        insort(self._stops.setdefault((key.population, key.name), {}).setdefault(key.first, []), key.stop)
-
-    def _forget(self, key: StateKey) -> None:
-        stops = self._stops[key.population, key.name]
-        stops[key.first].remove(key.stop)
-        if not stops[key.first]:
-            del stops[key.first]
-        if not stops:
-            del self._stops[key.population, key.name]
-
-    def keep(self, state_key: StateKey, period: int, state: State) -> None:
-        """Keep the state before a period."""
-        with self._lock:
-            if state_key not in self._states:
-                self._note(state_key)
-            states = self._states.setdefault(state_key, {})
-            self._states.move_to_end(state_key)
-            if period in states:
-                return
-            states[period] = state
-            self._size += _bytes(state)
-            for dropped in sorted(states.keys() - spaced(states)):
-                self._size -= _bytes(states.pop(dropped))
-            while self._size > self._limit and len(self._states) > 1:
-                oldest, oldest_states = self._states.popitem(last=False)
-                self._forget(oldest)
-                self._size -= sum(map(_bytes, oldest_states.values()))
-            for dropped in sorted(states.keys() - {period}) if self._size > self._limit else ():
-                self._size -= _bytes(states.pop(dropped))
-
-    def of(self, population: Population) -> Iterator[tuple[StateKey, int, State]]:
-        """Yield all that is kept of a population, by key and period."""
-        with self._lock:
-            copies = [(key, dict(states)) for key, states in self._states.items() if key.population is population]
-        for state_key, states in copies:
-            for period in sorted(states):
-                yield state_key, period, states[period]
-
-
-def _joined(parts: list[State]) -> State:
-    """Return the state of all units of some states, which follow each other."""
-    return parts[0] if len(parts) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-
-
-def spaced(periods: Iterable[int]) -> set[int]:
-    """Return those of some periods that are kept: the latest, and before it ever fewer, so that their number grows with the
-    logarithm of the time they span."""
-    descending = sorted(periods, reverse=True)
-    chosen = descending[:1]
-    for index, period in enumerate(descending[1:], start=1):
-        is_last = index == len(descending) - 1
-        if is_last or descending[0] - descending[index + 1] > 2 * max(1, descending[0] - chosen[-1]):
-            chosen.append(period)
-    return set(chosen)
-
-
-def _bytes(state: State) -> int:
-    return sum(array.nbytes for array in state)
-
-
-STATES = StateCache(1 << 25)
-"""The states of this process."""
-
-
 def replayed(block: Block, replay: Replay[Output]) -> Output:
     """Return what a replay gives of a block, computed once. The state after the block is kept for the next."""
     return block.cached(("replay", replay.name), lambda: _through(block, replay))
 
 
 def _through(block: Block, replay: Replay[Output]) -> Output:
-    population, units = block.population, _whole(block.population, block.units)
-    state = state_before(population, replay, units, block.slice.first)
-    if units is block.units:
-        output, state = replay.through(block, state)
-    else:
-        chosen = block.units.place - units.start
-        output, chosen_state = replay.through(block, tuple(array[chosen] for array in state))
-        state = tuple(_replaced(array, chosen, new) for array, new in zip(state, chosen_state, strict=True))
-        if not _has_all_present(block, units):
-            return output
-    for start, stop, first in _runs(population, units):
-        places = slice(start - units.start, stop - units.start)
-        if first < block.slice.stop <= _end(units.last_period[places]):
-            part_state = tuple(array[places].copy() for array in state)
-            STATES.keep(_key(population, replay, start, stop), block.slice.stop, part_state)
+    population, units, stop = block.population, block.units, block.slice.stop
+    if not _has_all_present(block):
+        return replay.through(block, state_before(population, replay, units, block.slice.first))[0]
+    parts = _advanced_parts(population, replay, units, _latest_parts(population, replay, units, block.slice.first))
+    output, state = replay.through(block, joined([part.state_of(units) for part in parts]))
+    for part in parts:
+        if part.first < stop <= part.end:
+            span = part.span(units)
+            positions = units.place[span] - part.start
+            part_state = tuple(_replaced(old, positions, new[span]) for old, new in zip(part.state, state, strict=True))
+            STATES.keep(StateKey(population, replay.name, part.start, part.stop), stop, part_state)
     return output
 
 
@@ -208,100 +64,139 @@ def _whole(population: Population, units: Units) -> Units:
     return units if units.is_whole else whole_units(population, units.start, units.stop)
 
 
-def _has_all_present(block: Block, units: Units) -> bool:
-    """Return whether a block has all of `units` that are there in it by arrival and tenure: the state of others stays."""
-    first, stop = block.slice.first, block.slice.stop
-    counts = [np.count_nonzero((group.last_period >= first) & (group.arrival < stop)) for group in (units, block.units)]
+def _has_all_present(block: Block) -> bool:
+    """Return whether a block has all units with its places that are there in it by arrival and tenure: the state of others
+    stays."""
+    if block.units.is_whole:
+        return True
+    first, stop, whole = block.slice.first, block.slice.stop, _whole(block.population, block.units)
+    counts = [np.count_nonzero((group.last_period >= first) & (group.arrival < stop)) for group in (whole, block.units)]
     return bool(counts[0] == counts[1])
 
 
 def state_before(population: Population, replay: Replay[Any], units: Units, period: int) -> State:
     """Return the state of units at the beginning of `period`."""
-    if not units.is_whole:
-        state = state_before(population, replay, _whole(population, units), period)
-        return tuple(array[units.place - units.start] for array in state)
-    known_states = [_latest_state(population, replay, units, part, period) for part in _runs(population, units)]
-    groups = [list(group) for _, group in groupby(known_states, key=lambda part: (part.begin, part.end))]
-    states = [_advanced_group(population, replay, units, group) for group in groups]
-    return states[0] if len(states) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*states, strict=True))
+    parts = _latest_parts(population, replay, units, period)
+    is_near = all(part.moment - part.known <= _NEAR for part in parts)
+    if is_near and len(units) <= _FEW_UNITS * (units.stop - units.start):
+        return joined([_state_of_some(population, replay, units, group) for group in _groups(parts)])
+    return joined([part.state_of(units) for part in _advanced_parts(population, replay, units, parts)])
 
 
 def state_after(population: Population, replay: Replay[Any], units: Units, period: int) -> State | None:
     """Return the state of units at some time after the beginning of `period`, or at it; None where none is known of some of
     them. Of units that have left by then, it is that at their end."""
-    if not units.is_whole:
-        whole_state = state_after(population, replay, _whole(population, units), period)
-        return None if whole_state is None else tuple(array[units.place - units.start] for array in whole_state)
-    states = []
+    whole, states = _whole(population, units), []
     for start, stop, first in _runs(population, units):
-        end = min(period, _end(units.last_period[start - units.start : stop - units.start]))
-        state = (
-            replay.initial(slice_units(units, start, stop))
-            if end <= first
-            else STATES.earliest(_key(population, replay, start, stop), end)
-        )
+        moment = min(period, _end(whole, start, stop))
+        key = StateKey(population, replay.name, start, stop)
+        has_begun = moment > first
+        state = STATES.earliest(key, moment) if has_begun else replay.initial(slice_units(whole, start, stop))
         if state is None:
             return None
-        states.append(state)
-    return states[0] if len(states) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*states, strict=True))
+        states.append(_Part(start, stop, first, moment, moment, moment, state).state_of(units))
+    return joined(states)
 
 
-class _KnownState(NamedTuple):
-    """The latest state that is known of units `start` to `stop`, none of which arrives before the period `first`: that at
-    `begin`, of which that at `end` is wanted."""
+class _Part(NamedTuple):
+    """Units `start` to `stop` of the roster, none of which is there before the period `first` or from `end` on: the latest
+    state that is `known` of them by the `moment` at which it is wanted."""
 
     start: int
     stop: int
     first: int
-    begin: int
     end: int
+    known: int
+    moment: int
     state: State
 
+    def span(self, units: Units) -> slice:
+        """Return which of some units are of this part."""
+        return slice(*np.searchsorted(units.place, (self.start, self.stop)).tolist())
 
-def _latest_state(
-    population: Population, replay: Replay[Any], units: Units, run: tuple[int, int, int], period: int
-) -> _KnownState:
-    start, stop, first = run
-    end = min(period, _end(units.last_period[start - units.start : stop - units.start]))
-    known_state = STATES.latest(_key(population, replay, start, stop), end)
-    begin, state = known_state or (first, replay.initial(slice_units(units, start, stop)))
-    return _KnownState(start, stop, first, begin, max(begin, end), state)
+    def state_of(self, units: Units) -> State:
+        """Return the state of those of some units that are of this part."""
+        if units.is_whole:
+            return self.state
+        positions = units.place[self.span(units)] - self.start
+        return tuple(array[positions] for array in self.state)
 
 
-def _advanced_group(population: Population, replay: Replay[Any], units: Units, group: list[_KnownState]) -> State:
-    """Return the state at the wanted period of units whose known states are of one period."""
-    begin, end, offset = group[0].begin, group[0].end, group[0].start
-    state = tuple(np.concatenate(arrays) for arrays in zip(*(part.state for part in group), strict=True))
-    if begin == end:
-        return state
-    group_units = slice_units(units, offset, group[-1].stop)
-    for periods, present in spells(group_units, np.arange(begin, end, dtype=np.int64)):
+def _latest_parts(population: Population, replay: Replay[Any], units: Units, period: int) -> list[_Part]:
+    """Return what is known of some units by `period`, of all in their cohorts."""
+    whole, parts = _whole(population, units), []
+    for start, stop, first in _runs(population, units):
+        end = _end(whole, start, stop)
+        known_state = STATES.latest(StateKey(population, replay.name, start, stop), min(period, end))
+        known, state = known_state or (first, replay.initial(slice_units(whole, start, stop)))
+        parts.append(_Part(start, stop, first, end, known, max(known, min(period, end)), state))
+    return parts
+
+
+def _groups(parts: list[_Part]) -> list[list[_Part]]:
+    """Return parts that follow each other, and are to be advanced through the same periods, together."""
+    groups: list[list[_Part]] = []
+    for part in parts:
+        last = groups[-1][-1] if groups else None
+        if last is not None and (last.stop, last.known, last.moment) == (part.start, part.known, part.moment):
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    return groups
+
+
+def _state_of_some(population: Population, replay: Replay[Any], units: Units, group: list[_Part]) -> State:
+    """Return the state, at the wanted period, of those of some units that are of a group."""
+    known_state = joined([part.state_of(units) for part in group])
+    group_units = slice_units(units, group[0].start, group[-1].stop)
+    return _through_spells(population, replay, group_units, known_state, group[0].known, group[0].moment)
+
+
+def _advanced_parts(population: Population, replay: Replay[Any], units: Units, parts: list[_Part]) -> list[_Part]:
+    """Return parts of the roster that some units are of with the states that are wanted, and keep these."""
+    whole, advanced_parts = _whole(population, units), []
+    for group in _groups(parts):
+        known, moment, offset = group[0].known, group[0].moment, group[0].start
+        if known == moment:
+            advanced_parts += group
+            continue
+        group_units = slice_units(whole, offset, group[-1].stop)
+        group_state = joined([part.state for part in group])
+        state = _through_spells(population, replay, group_units, group_state, known, moment)
+        for part in group:
+            part_state = tuple(array[part.start - offset : part.stop - offset].copy() for array in state)
+            advanced_parts.append(part._replace(known=moment, state=part_state))
+            if moment > part.first:
+                STATES.keep(StateKey(population, replay.name, part.start, part.stop), moment, part_state)
+    return advanced_parts
+
+
+def _through_spells(population: Population, replay: Replay[Any], units: Units, state: State, begin: int, end: int) -> State:
+    """Return the state of units after the periods `begin` to `end`, from that before them."""
+    for periods, present in spells(units, np.arange(begin, end, dtype=np.int64)) if len(units) else ():
         span = periods.start + begin, periods.stop + begin
-        if len(present) == len(group_units):
-            state = _advanced(population, replay, group_units, state, *span)
+        if len(present) == len(units):
+            state = _advanced(population, replay, units, state, *span)
         elif len(present):
             present_state = tuple(array[present] for array in state)
-            next_state = _advanced(population, replay, take(group_units, present), present_state, *span)
+            next_state = _advanced(population, replay, take(units, present), present_state, *span)
             state = tuple(_replaced(array, present, new) for array, new in zip(state, next_state, strict=True))
-    for part in group:
-        if end > part.first:
-            places = slice(part.start - offset, part.stop - offset)
-            STATES.keep(_key(population, replay, part.start, part.stop), end, tuple(array[places].copy() for array in state))
     return state
 
 
 def _runs(population: Population, units: Units) -> list[tuple[int, int, int]]:
-    """Cut units where cohorts begin: (start, stop, the first period in which one of them may be there)."""
-    return runs(population, units.start, units.stop)
+    """Cut units where cohorts begin, all with their places: (start, stop, the first period in which one of them may be
+    there). Cohorts of which no unit is asked for are left out, but for one."""
+    all_runs = runs(population, units.start, units.stop)
+    if units.is_whole:
+        return all_runs
+    edges = np.searchsorted(units.place, [start for start, *_ in all_runs] + [units.stop])
+    return [run for run, count in zip(all_runs, np.diff(edges).tolist(), strict=True) if count] or all_runs[:1]
 
 
-def _key(population: Population, replay: Replay[Any], start: int, stop: int) -> StateKey:
-    return StateKey(population, replay.name, start, stop)
-
-
-def _end(last_period: NDArray[np.int64]) -> int:
-    """Return the period from which on no unit is there any more."""
-    latest = int(last_period.max(initial=0))
+def _end(whole: Units, start: int, stop: int) -> int:
+    """Return the period from which on none of the units `start` to `stop` of the roster is there any more."""
+    latest = int(whole.last_period[start - whole.start : stop - whole.start].max(initial=0))
     return latest if latest == NEVER else latest + 1
 
 

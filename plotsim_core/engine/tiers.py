@@ -15,8 +15,9 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.correlated import levels
 from plotsim_core.engine.memory import stage
 from plotsim_core.engine.metrics import shifted_positions, unseasoned
-from plotsim_core.engine.replay import Replay, State, replayed, state_before
+from plotsim_core.engine.replay import Replay, replayed, state_after, state_before
 from plotsim_core.engine.roster import Units, spells, take
+from plotsim_core.engine.state_cache import State
 from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Population
 
@@ -52,7 +53,11 @@ def bands_of(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
 def band_starts(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     """Return, for each cell of a block, the period since which the unit has been in its band (its arrival at first): the
     first of the version of its row."""
-    return replayed(block, _band_replay(metric, edges))
+    replay = _band_replay(metric, edges)
+    later_state = state_after(block.population, replay, block.units, block.slice.stop)
+    if later_state is not None and np.all(later_state[1] <= block.slice.first):  # no unit has changed its band since
+        return np.broadcast_to(later_state[1], block.shape)
+    return replayed(block, replay)
 
 
 def band_before(block: Block, metric: int, edges: tuple[float, ...]) -> tuple[Bands, Bands]:

@@ -151,10 +151,10 @@ def _versions(block: Block, history: History) -> Rows:
 def _changed_versions(block: Block, history: History) -> Rows:
     """Return the versions that begin or end in a block, of all its units."""
     metric, first = block.population.metric_index(history.tracks), block.slice.first
+    earlier_band, since = band_before(block, metric, history.at)  # before the state after the block is kept in its place
     unit, period_index = np.nonzero(_begins(block, history).T)
     band = bands_of(block, metric, history.at)[period_index, unit]
     last_period = ends(block)
-    earlier_band, since = band_before(block, metric, history.at)
     is_ended = (last_period < block.slice.stop - 1) | np.isin(np.arange(len(last_period)), unit)
     ended_unit = np.flatnonzero((block.units.arrival < first) & (last_period >= first - 1) & is_ended)
     all_units = np.concatenate([ended_unit, unit])

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from plotsim_core import Plan
 from plotsim_core.engine.checkpoints import HASH_BYTES, checkpoints, take_states
-from plotsim_core.engine.replay import spaced
+from plotsim_core.engine.state_cache import spaced
 from plotsim_pipeline.stores.filesystem import filesystem_of, prepare_folder, replacing_file
 
 FOLDER = "_checkpoints"

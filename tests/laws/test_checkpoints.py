@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from plotsim_core import Plan
 from plotsim_core.arrow import joined, plain_type
 from plotsim_core.engine.checkpoints import checkpoints, take_states
-from plotsim_core.engine.replay import spaced
+from plotsim_core.engine.state_cache import spaced
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.state_changes import is_kept_by_change, state_changes
 from tests.laws.made import DATASETS, afresh, bundled, differing, made_table, names
