@@ -315,7 +315,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "timestamp.zone": ("tables[15].columns[2].zone", "Europe/Berlin"),
     "count.table": ("facts[2].columns[4]", {"name": "lines", "type": "static.x"}),
     "expression.formula": ("facts[3].columns[5].formula", "quantity * price / 4"),
-    "part.of": ("facts[3].columns[7].type", "part.fct_order.total"),
+    "part.of": ("facts[3].columns[7].type", "part.fct_order.lines"),
     "part.spread": ("facts[3].columns[7].spread", 0.2),
     "part.weights": ("facts[3].columns[8].weights", "price"),
     "ref.distinct": ("facts[3].columns[6].distinct", False),

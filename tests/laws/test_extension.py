@@ -458,7 +458,7 @@ def test_outliers_change_few_values_and_leave_the_others(raw: Raw) -> None:
 def test_a_season_changes_what_metrics_say_and_no_dimension(raw: Raw) -> None:
     raw = {key: value for key, value in without_crossings(without(raw, *MADE_OF_ROWS)).items() if key != "seasonality"}
     raw["events"] = []
-    raw = without(raw, "rhythm")
+    raw = without(raw, "rhythm", "checks")
     raw["facts"] = [fact for fact in raw.get("facts", []) if not {"row_count_driver", "parent_table"} & fact.keys()]
     raw["tables"] = [table for table in raw.get("tables", []) if table["name"] not in SEASONAL]
     before, after = plan_of(raw), plan_of({**raw, "seasonality": [{"months": [1, 12], "strength": 0.5}]})

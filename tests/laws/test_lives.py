@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from plotsim_core import from_mapping
+from plotsim_core import ConfigError, from_mapping
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.roster import select
 from tests.laws.extended import without
@@ -78,7 +78,11 @@ def test_a_stop_of_an_open_window_says_nothing_of_earlier_periods(raw: Raw, data
     """Also of rows that refer to units of another kind, or are drawn among those who are there."""
     closed = plan_of(raw)
     window = {"start": raw["window"]["start"], "every": raw["window"]["every"], "span": closed.span}
-    plan = plan_of({**raw, "window": window})
+    try:
+        plan = plan_of({**raw, "window": window})
+    except ConfigError as error:  # without an end more units come than some keys have room for
+        assume("make `units` larger" not in str(error))
+        raise
     assert closed.stop is not None
     stop = data.draw(st.integers(plan.first + 1, closed.stop))
     for table in (table for table in plan.tables if table.time is not None and table.kind != "ledger"):

@@ -49,8 +49,9 @@ def whole(plan: Plan) -> dict[str, pa.Table]:
 
 
 def sourced(table: TablePlan, type_: str, clock: Clock = "dataset") -> str | None:
-    """Return the name of the column that has a type, and shows it by some clocks."""
-    columns = (column for column in table.columns if column.spec.type == type_)
+    """Return the name of the column that has a type, and shows it by some clocks; of moments that of the rows themselves."""
+    columns = [column for column in table.columns if column.spec.type == type_]
+    columns = [column for column in columns if type_ != "timestamp" or column.spec.source.is_moment]
     return next((column.name for column in columns if column.spec.source.clock == clock), None)
 
 
