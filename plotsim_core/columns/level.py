@@ -88,7 +88,7 @@ class Level(ColumnSource):
 
     def row_steps(self, column: ColumnPlan, table: TablePlan, row: Rows) -> list[Step]:
         grain = row.block.population.grain
-        places = layer_values(row, lambda block: self._last_steps(block).astype(np.float64))
+        places = layer_values(row, lambda block: self._last_steps(self._earlier(block)).astype(np.float64))
         period = row.block.slice.first if len(row.cell) == len(row) else int(state_periods(row)[0])
         read = grain.label(int(places[0]))
         since = "its arrival" if places[0] == row.block.units.arrival[row.unit[0]] else "the last change"
@@ -99,32 +99,31 @@ class Level(ColumnSource):
             Step("level", self.fill(column, table, row)[0].as_py(), f"the mean of {self.metric} then"),
         ]
 
-    def _last_steps(self, block: Block) -> Integers:
-        """Return the period in which each cell's value was read, shape (periods, units); before the arrival of a unit that
-        of the cell."""
-        reach = self.every - 1
-        first = block.slice.first - reach
-        periods = np.arange(first, block.slice.stop, dtype=np.int64)[:, None]
-        ages = periods - block.units.arrival[None, :]
+    def _earlier(self, block: Block) -> Block:
+        """Return a block with all the periods before it that its values may have been read in."""
+        return Block(block.population, replace(block.slice, first=block.slice.first - self.every + 1), block.units)
+
+    def _last_steps(self, earlier: Block) -> Integers:
+        """Return the period in which the value of each cell was read, shape (periods, units), of a block with the periods
+        before it; before the arrival of a unit that of the cell."""
+        periods = earlier.periods[:, None]
+        ages = periods - earlier.units.arrival[None, :]
         is_step = (ages < 0) | (ages % self.every == 0)
         if self.rate is not None:
-            earlier = Block(block.population, replace(block.slice, first=first), block.units)
-            stream = key(block.population.seed, "level", self.metric, self.every)
+            stream = key(earlier.population.seed, "level", self.metric, self.every)
             is_step |= uniforms(stream, earlier.address) < self.rate
-        steps: Integers = np.maximum.accumulate(np.where(is_step, periods, first - 1), axis=0)[reach:]
+        steps: Integers = np.maximum.accumulate(np.where(is_step, periods, periods[0] - 1), axis=0)[self.every - 1 :]
         return steps
 
     def _layer(self, block: Block) -> Floats:
         """Return the value of each cell, made of some units after others: there may be many periods before."""
         result = np.empty(block.shape)
-        first = block.slice.first - self.every + 1
-        width = max(1, CHUNK // (block.slice.stop - first))
-        digits = block.population.metrics[block.population.metric_index(self.metric)].spec.decimals or 0
+        index = block.population.metric_index(self.metric)
+        width = max(1, CHUNK // (len(block.periods) + self.every - 1))
+        digits = block.population.metrics[index].spec.decimals or 0
         for start in range(0, len(block.units), width):
             units = take(block.units, np.arange(start, min(start + width, len(block.units)), dtype=np.int64))
-            part = Block(block.population, block.slice, units)
-            earlier = Block(block.population, replace(block.slice, first=first), units)
-            centres = earlier.centres(block.population.metric_index(self.metric))
-            places = self._last_steps(part) - first
-            result[:, start : start + width] = np.take_along_axis(centres, places, axis=0)
+            earlier = self._earlier(Block(block.population, block.slice, units))
+            places = self._last_steps(earlier) - earlier.slice.first
+            result[:, start : start + width] = np.take_along_axis(earlier.centres(index), places, axis=0)
         return np.round(result, digits)
